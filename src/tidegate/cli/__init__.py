@@ -1,0 +1,1 @@
+"""The command line: the command `tidegate NAME` is the module `tidegate/cli/NAME.py`."""
