@@ -60,14 +60,13 @@ class Place:
     def stamp_for(self, level: str) -> dict[str, str]:
         """The stamp that is true once that level is installed."""
         return {
-            "root": str(self.root),
             "python": os.path.realpath(self.python),
             "run": self.lock_digest("run"),
             level: self.lock_digest(level),
         }
 
     def is_ready(self, level: str) -> bool:
-        """Whether `.venv` holds what the lock of that level says, made here and by this Python."""
+        """Whether `.venv` holds what the lock of that level says, and its Python is still there."""
         stamp = self.stamp()
         return (
             bool(stamp)
@@ -75,6 +74,10 @@ class Place:
             and not self.unfinished_file.exists()
             and all(stamp.get(name) == value for name, value in self.stamp_for(level).items())
         )
+
+    def has_moved(self) -> bool:
+        """Whether the checkout was moved or copied since `.venv` was made or last followed."""
+        return self.stamp().get("root", str(self.root)) != str(self.root)
 
     @contextlib.contextmanager
     def one_at_a_time(self) -> Iterator[int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tidegate.front_door.installed import Place
 from tidegate.front_door.python import CannotGoOn, say
-from tidegate.front_door.setup import set_up, warm_kernel
+from tidegate.front_door.setup import follow_a_move, set_up, warm_kernel
 from tidegate.front_door.steps import clean_environment
 
 EXIT_CANNOT_GO_ON = 3
@@ -56,6 +56,7 @@ def run(place: Place, arguments: Sequence[str]) -> None:
             say(USAGE)
             return
         set_up(place, level)
+    follow_a_move(place)
     if first and first not in WITHOUT_KERNEL:
         warm_kernel(place)
     hand_over(place, arguments)
@@ -95,7 +96,7 @@ def explain_os_error(error: OSError) -> CannotGoOn | None:
         return CannotGoOn(f"The disk is full ({where}).", "Free about 1.4 GB, then run again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return CannotGoOn(
-            f"{where} cannot be written by this user, and the set-up goes beside this program.",
+            f"{where} is not open to this user: the set-up goes beside this program.",
             "Run as the owner of this checkout, or copy the checkout to a folder of your own.",
         )
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):

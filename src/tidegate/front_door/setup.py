@@ -22,7 +22,6 @@ ROOM_MB = {"run": 1000, "test": 1400}  # what an installation takes, with pip's 
 def set_up(place: Place, level: str) -> None:
     """Install what the lock of that level says; returns when the stamp is written."""
     with place.one_at_a_time() as lock:
-        follow_a_move(place)
         if place.is_ready(level):
             return
         started_s = time.monotonic()
@@ -31,25 +30,28 @@ def set_up(place: Place, level: str) -> None:
         make_environment(place, lock)
         install(place, level, lock)
         link_package(place)
-        place.write_stamp(place.stamp_for(level))
+        place.write_stamp(place.stamp_for(level) | {"root": str(place.root)})
         place.unfinished_file.unlink()
         say(f"tidegate: set up in {time.monotonic() - started_s:.0f} s.")
 
 
 def follow_a_move(place: Place) -> None:
-    """Where the checkout was moved or copied, write its new path into the scripts of `.venv`."""
-    stamp = place.stamp()
-    old = stamp.get("root")
-    if not old or old == str(place.root) or place.unfinished_file.exists():
+    """Where the checkout was moved or copied, write its new path into the scripts of `.venv`.
+
+    Tidegate itself runs without them; where `.venv` cannot be written they stay as they are.
+    """
+    if not place.has_moved() or not os.access(place.venv / "bin", os.W_OK):
         return
-    before, after = os.path.join(old, ".venv").encode(), bytes(place.venv)
-    for path in [*(place.venv / "bin").iterdir(), place.venv / "pyvenv.cfg"]:
-        if path.is_symlink() or not path.is_file():
-            continue
-        text = path.read_bytes()
-        if before in text and b"\0" not in text:
-            path.write_bytes(text.replace(before, after))
-    place.write_stamp(stamp | {"root": str(place.root)})
+    with place.one_at_a_time():
+        stamp = place.stamp()
+        before, after = os.path.join(stamp["root"], ".venv").encode(), bytes(place.venv)
+        for path in [*(place.venv / "bin").iterdir(), place.venv / "pyvenv.cfg"]:
+            if path.is_symlink() or not path.is_file():
+                continue
+            text = path.read_bytes()
+            if before in text and b"\0" not in text:
+                path.write_bytes(text.replace(before, after))
+        place.write_stamp(stamp | {"root": str(place.root)})
 
 
 def clear_what_is_unusable(place: Place) -> None:
@@ -108,7 +110,7 @@ def make_environment(place: Place, lock: int) -> None:
 
 def install(place: Place, level: str, lock: int) -> None:
     """Install every package of the lock: by hash, prebuilt, and none that the lock lacks."""
-    total = len(re.findall(r"(?m)^\w", place.lock_file(level).read_text("utf-8")))
+    total = len(re.findall(r"(?m)^\w(?!.*win32)", place.lock_file(level).read_text("utf-8")))
     say(f"tidegate: installing {total} packages of {place.lock_file(level).name} ...")
     command = [str(place.python), "-I", "-u", "-m", "pip", "install", "--require-hashes"]
     command += ["--no-deps", "--only-binary=:all:", "--no-user", "--no-input"]
