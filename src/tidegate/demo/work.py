@@ -1,0 +1,193 @@
+"""The three kinds of work a load process does: place orders, report sales, ask for releases.
+
+Always holds: a token that was handed out is answered exactly once or handed out again unchanged.
+Never here: a socket or a clock; time comes in with the answer.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tidegate.demo.answers import Heard, write_heard
+from tidegate.demo.bodies import FIRST_TRY, Bodies, Requests, order_id
+from tidegate.demo.crowd import FIRST_SENDING, Crowd
+from tidegate.demo.job import Job
+from tidegate.demo.progress import Counts
+from tidegate.demo.wire import Answer
+
+ACCEPTED: Final = 201
+DUPLICATE: Final = 200
+REFUSED: Final = 409
+
+Token = tuple[int, int, int]  # orders: (order, try, kind); sales: (from, to, 0)
+
+
+class Work(Protocol):
+    """What the sending loop asks of a kind of work."""
+
+    def next_token(self) -> Token | None:
+        """The next thing to send, or None while there is nothing."""
+
+    def request(self, token: Token) -> bytes:
+        """Its bytes; the same token always gives the same bytes."""
+
+    def answered(self, token: Token, answer: Answer, heard_ms: int) -> None:
+        """Note the answer; may make more tokens available."""
+
+    def counts(self) -> Counts:
+        """What was answered so far."""
+
+
+class _Tally:
+    """Counts answers by what they say."""
+
+    def __init__(self) -> None:
+        self.by_status: dict[int, int] = {}
+
+    def add(self, status: int) -> None:
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+
+    def counts(self) -> Counts:
+        """The tally as counts."""
+        total = sum(self.by_status.values())
+        accepted = self.by_status.get(ACCEPTED, 0)
+        refused = self.by_status.get(REFUSED, 0)
+        duplicates = self.by_status.get(DUPLICATE, 0)
+        other = total - accepted - refused - duplicates
+        return Counts(total, accepted, refused, duplicates, other)
+
+
+class PlaceOrders:
+    """One order a request, double-clicks and repeats included; refused buyers may come back."""
+
+    def __init__(self, job: Job, crowd: Crowd, out: BinaryIO) -> None:
+        self._bodies = Bodies(crowd.orders, job.terms())
+        self._post = Requests(job.host, job.key).post(f"/v1/shops/{job.shop}/orders")
+        self._tries = crowd.orders["tries"].tolist()
+        self._tries_again = job.tries_again
+        self._coming = _tokens(job, crowd)
+        self._returning: deque[Token] = deque()
+        self._out = out
+        self._tally = _Tally()
+
+    def next_token(self) -> Token | None:
+        """Those who come back go first: they stand at the counter already."""
+        if self._returning:
+            return self._returning.popleft()
+        return next(self._coming, None)
+
+    def request(self, token: Token) -> bytes:
+        """The order's JSON in its request."""
+        return self._post.with_body(self._bodies.body(token[0], token[1]))
+
+    def answered(self, token: Token, answer: Answer, heard_ms: int) -> None:
+        """Write the answer down; a refused buyer with patience left tries again with a new id."""
+        order, try_number, kind = token
+        write_heard(self._out, Heard(order, try_number, kind, heard_ms, answer.status, answer.body))
+        self._tally.add(answer.status)
+        may_return = self._tries_again and kind == FIRST_SENDING
+        if may_return and answer.status == REFUSED and try_number <= self._tries[order]:
+            self._returning.append((order, try_number + 1, FIRST_SENDING))
+
+    def counts(self) -> Counts:
+        """What was answered so far."""
+        return self._tally.counts()
+
+
+class ReportSales:
+    """Sales that a marketplace already took, many in one request, one JSON object a line."""
+
+    def __init__(self, job: Job, crowd: Crowd, out: BinaryIO) -> None:
+        self._bodies = Bodies(crowd.orders, job.terms())
+        path = f"/v1/shops/{job.shop}/sales:batch"
+        self._post = Requests(job.host, job.key).post(path, "application/x-ndjson")
+        self._rows = list(_tokens(job, crowd))
+        self._batch_lines = job.batch_lines
+        self._at = 0
+        self._out = out
+        self._tally = _Tally()
+
+    def next_token(self) -> Token | None:
+        """The next stretch of sales."""
+        first = self._at
+        if first >= len(self._rows):
+            return None
+        self._at = min(first + self._batch_lines, len(self._rows))
+        return (first, self._at, 0)
+
+    def request(self, token: Token) -> bytes:
+        """One line a sale."""
+        rows = self._rows[token[0] : token[1]]
+        bodies = b"\n".join([self._bodies.body(order, again) for order, again, _ in rows])
+        return self._post.with_body(bodies + b"\n")
+
+    def answered(self, token: Token, answer: Answer, heard_ms: int) -> None:
+        """One line an answer, in the order of the sales; anything else is written down as it is."""
+        rows = self._rows[token[0] : token[1]]
+        lines = answer.body.splitlines() if answer.status == DUPLICATE else []
+        if len(lines) != len(rows):
+            lines = [answer.body.replace(b"\n", b" ")] * len(rows)
+        for (order, again, kind), line in zip(rows, lines, strict=True):
+            write_heard(self._out, Heard(order, again, kind, heard_ms, answer.status, line))
+            self._tally.add(answer.status)
+
+    def counts(self) -> Counts:
+        """What was answered so far; each sale's own judgement is in its line."""
+        by_status = self._tally.by_status
+        total = sum(by_status.values())
+        taken = by_status.get(DUPLICATE, 0)
+        return Counts(answered=total, accepted=taken, other=total - taken)
+
+
+class AskReleases:
+    """Asks for every sale whether it may go to a warehouse."""
+
+    def __init__(self, job: Job, crowd: Crowd, out: BinaryIO) -> None:
+        self._channel = job.channel
+        self._shop = job.shop
+        self._requests = Requests(job.host, job.key)
+        self._coming = iter(range(job.part, len(crowd.orders), job.parts))
+        self._out = out
+        self._tally = _Tally()
+
+    def next_token(self) -> Token | None:
+        """The next order, in order of arrival."""
+        order = next(self._coming, None)
+        return None if order is None else (order, FIRST_TRY, FIRST_SENDING)
+
+    def request(self, token: Token) -> bytes:
+        """The release of one order; the command's id is made from the order's."""
+        name = order_id(token[0])
+        path = f"/v1/shops/{self._shop}/orders/{self._channel}/{name}/release"
+        return self._requests.post(path).with_body(b'{"id":"R-%b"}' % name.encode())
+
+    def answered(self, token: Token, answer: Answer, heard_ms: int) -> None:
+        """Write the verdict down."""
+        order, try_number, kind = token
+        write_heard(self._out, Heard(order, try_number, kind, heard_ms, answer.status, answer.body))
+        self._tally.add(answer.status)
+
+    def counts(self) -> Counts:
+        """What was answered so far."""
+        return self._tally.counts()
+
+
+def make_work(job: Job, crowd: Crowd, out: BinaryIO) -> Work:
+    """The work that the job names."""
+    if job.kind == "orders":
+        return PlaceOrders(job, crowd, out)
+    return ReportSales(job, crowd, out) if job.kind == "sales" else AskReleases(job, crowd, out)
+
+
+def _tokens(job: Job, crowd: Crowd) -> Iterator[Token]:
+    """Pairs named by the job first, then its share of the attempts, in order of time."""
+    if job.pairs_file:
+        pairs: npt.NDArray[np.int64] = np.load(job.pairs_file)
+        for order, try_number in pairs[job.part :: job.parts].tolist():
+            yield (order, try_number, job.pairs_kind)
+    rows: Any = crowd.attempts[job.first_attempt : job.last_attempt][job.part :: job.parts]
+    for order, kind in zip(rows["order"].tolist(), rows["kind"].tolist(), strict=True):
+        yield (order, FIRST_TRY, kind)
