@@ -1,16 +1,18 @@
 """What a bench hands back: figures with units, and the context it ran in.
 
-A figure always says which direction is better, so the best of several rounds is never a matter
-of taste. Nothing here measures anything.
+Figures of one part of a bench share the name up to the last dot (`postgres.c16.decisions_per_s`,
+`postgres.c16.p99_ms`) and are only ever quoted from one and the same round: the one in which the
+part's first figure was best. Nothing here measures anything.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HIGHER = "higher"
 LOWER = "lower"
-NEITHER = "neither"  # describes the run; the value of the best round's company is kept as is
+NEITHER = "neither"  # describes the run
 
 
 class BenchSkipped(Exception):
@@ -19,12 +21,17 @@ class BenchSkipped(Exception):
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of one round, such as `postgres.c16.decisions_per_s`."""
+    """One number of one round."""
 
     name: str
     value: float
     unit: str
     better: str = NEITHER
+
+    @property
+    def part(self) -> str:
+        """The part of the bench it belongs to."""
+        return self.name.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,12 @@ class Round:
 
     figures: list[Figure] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    foreign: dict[str, float] = field(default_factory=dict)
+    foreign: dict[str, float] = field(default_factory=dict)  # part -> share of all cores
+    beside: dict[str, float] = field(default_factory=dict)  # raw disk and echo of the same minute
 
     def add(self, name: str, value: float, unit: str, better: str = NEITHER) -> None:
         """Note one figure."""
-        self.figures.append(Figure(name, value, unit, better))
+        self.figures.append(Figure(name, float(value), unit, better))
 
     def value(self, name: str) -> float:
         """The figure of that name; KeyError when this round has none."""
@@ -57,21 +65,51 @@ class Round:
                 return figure.value
         raise KeyError(name)
 
+    def as_json(self) -> dict[str, Any]:
+        """As it goes into the report and over the pipe from the round's process."""
+        return {
+            "figures": [dict(figure.__dict__) for figure in self.figures],
+            "remarks": self.remarks,
+            "foreign": self.foreign,
+            "beside": self.beside,
+        }
 
-def best(rounds: Iterable[Round]) -> list[Figure]:
-    """Of each figure the best value over the rounds; of those without a direction the last."""
-    chosen: dict[str, Figure] = {}
-    for one in rounds:
+
+def round_from_json(made: dict[str, Any]) -> Round:
+    """The round that `as_json` wrote."""
+    return Round(
+        figures=[Figure(**figure) for figure in made["figures"]],
+        remarks=list(made["remarks"]),
+        foreign=dict(made["foreign"]),
+        beside=dict(made["beside"]),
+    )
+
+
+@dataclass(frozen=True)
+class Best:
+    """The figures of one part from its best round."""
+
+    part: str
+    round_number: int  # from 0
+    figures: tuple[Figure, ...]
+    foreign: float | None
+
+
+def best(rounds: Sequence[Round]) -> list[Best]:
+    """For each part, in order of appearance, its figures from its best round."""
+    parts: dict[str, list[tuple[int, list[Figure]]]] = {}
+    for number, one in enumerate(rounds):
         for figure in one.figures:
-            known = chosen.get(figure.name)
-            if known is None or _improves(figure, known):
-                chosen[figure.name] = figure
-    return list(chosen.values())
+            entries = parts.setdefault(figure.part, [])
+            if not entries or entries[-1][0] != number:
+                entries.append((number, []))
+            entries[-1][1].append(figure)
+    found = []
+    for part, entries in parts.items():
+        number, figures = max(entries, key=lambda entry: _merit(entry[1][0]))
+        found.append(Best(part, number, tuple(figures), rounds[number].foreign.get(part)))
+    return found
 
 
-def _improves(figure: Figure, known: Figure) -> bool:
-    if figure.better == HIGHER:
-        return figure.value > known.value
-    if figure.better == LOWER:
-        return figure.value < known.value
-    return True
+def _merit(headline: Figure) -> float:
+    return -headline.value if headline.better == LOWER else headline.value

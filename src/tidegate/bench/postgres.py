@@ -37,7 +37,7 @@ def _measure(context: Context, result: Round, conninfo: str, connections: int) -
         tally = drive(conninfo, made.rows, made.terms.limit_units[0], connections, context.seconds)
     _report(result, f"postgres.c{connections}", tally)
     if cpu.result is not None:
-        result.foreign[f"c{connections}"] = cpu.result.foreign
+        result.foreign[f"postgres.c{connections}"] = cpu.result.foreign
     result.remarks += faults(conninfo, int(made.terms.stock_units[0]), made.terms.limit_units[0])
 
 

@@ -11,6 +11,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from tidegate.bench.figures import HIGHER, LOWER, Context, Round
+from tidegate.bench.foreign import ForeignCpu
+
 SMALL_APPEND_BYTES = 4 << 10
 LARGE_APPEND_BYTES = 256 << 10
 
@@ -28,6 +33,28 @@ class AppendRate:
     def mb_per_s(self) -> float:
         """Megabytes (10^6) made durable a second."""
         return self.per_s * self.append_bytes / 1e6
+
+
+def run(context: Context) -> Round:
+    """One round of all probes."""
+    result = Round()
+    sizes = (("4k", SMALL_APPEND_BYTES), ("256k", LARGE_APPEND_BYTES))
+    for step, (label, append_bytes) in enumerate(sizes):
+        context.progress(step / 4, f"fdatasync, appends of {label}")
+        with ForeignCpu() as cpu:
+            rate = fdatasync_appends(context.folder, append_bytes, context.seconds)
+        part = f"disk.append_{label}"
+        result.add(f"{part}.fdatasync_per_s", rate.per_s, "1/s", HIGHER)
+        result.add(f"{part}.p50_ms", rate.p50_ms, "ms", LOWER)
+        result.add(f"{part}.p99_ms", rate.p99_ms, "ms", LOWER)
+        result.add(f"{part}.mb_per_s", rate.mb_per_s, "MB/s", HIGHER)
+        if cpu.result is not None:
+            result.foreign[part] = cpu.result.foreign
+    context.progress(0.5, "copying memory")
+    result.add("memory.copy.gb_per_s", memcpy_gb_per_s(context.seconds / 2), "GB/s", HIGHER)
+    context.progress(0.75, "hashing")
+    result.add("sha256.chain.gb_per_s", sha256_gb_per_s(context.seconds / 2), "GB/s", HIGHER)
+    return result
 
 
 def quantile(sorted_values: list[float], share: float) -> float:
@@ -67,12 +94,12 @@ def fdatasync_appends(folder: Path, append_bytes: int, seconds: float) -> Append
 
 def memcpy_gb_per_s(seconds: float, block_bytes: int = 64 << 20) -> float:
     """Copy a block larger than the caches over and over, by one thread."""
-    source, target = bytes(block_bytes), bytearray(block_bytes)
-    target[:] = source  # touch the pages first
+    source = np.ones(block_bytes, np.uint8)
+    target = source.copy()  # touches the pages first
     copies = 0
     started = now = time.perf_counter()
     while now - started < seconds:
-        target[:] = source
+        np.copyto(target, source)
         copies += 1
         now = time.perf_counter()
     return copies * block_bytes / (now - started) / 1e9

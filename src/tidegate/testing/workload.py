@@ -231,10 +231,10 @@ def _content_with_duplicates(orders: int, share: float, random: np.random.Genera
     content = np.arange(orders, dtype=np.int64)
     repeats = np.flatnonzero(random.random(orders) < share)
     repeats = repeats[repeats > 0]
-    back = random.integers(1, DUPLICATE_WINDOW + 1, len(repeats))
+    back = random.integers(1, np.minimum(repeats, DUPLICATE_WINDOW) + 1)
     # An original may itself be a repeat: then the same order simply comes a third time. Resolve
     # in stream order, which is what reading through `content` one by one does.
-    for place, source in zip(repeats, np.maximum(repeats - back, 0), strict=True):
+    for place, source in zip(repeats, repeats - back, strict=True):
         content[place] = content[source]
     return content
 

@@ -1,0 +1,101 @@
+"""Which benches there are, what each may cost, and what each is asked to reach.
+
+A bench is a module with `run(context) -> Round`. The names here are what a person types; a target
+once printed is not loosened to be met. Nothing here imports a bench: rounds run in a process of
+their own, which imports just the one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+AT_LEAST = "at least"
+AT_MOST = "at most"
+EXACTLY = "exactly"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One entry of the command line."""
+
+    name: str
+    title: str
+    module: str
+    rounds: int  # figures are the best of so many; 1 for those that count instead of time
+    seconds: float  # measured in each part of a round
+    quick_seconds: float
+    deadline_s: float  # a round that takes longer is stopped and reported as failed
+    beside: bool = True  # print raw fdatasync and bare echo of the same minute beside it
+
+
+BENCHES: tuple[Bench, ...] = (
+    Bench("machine", "raw disk, memory, hashing", "probe", 3, 2.0, 0.3, 60, beside=False),
+    Bench("echo", "bare HTTP echo", "echo", 3, 5.0, 1.0, 90, beside=False),
+    Bench("postgres", "textbook pattern on PostgreSQL", "postgres", 3, 8.0, 1.5, 120),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked: a figure, or the ratio of a figure to the greatest of others."""
+
+    title: str
+    figure: str
+    relation: str
+    value: float
+    unit: str
+    over: tuple[str, ...] = ()
+
+    def measured(self, figures: Mapping[str, float]) -> float | None:
+        """The value that counts, or None where a bench it needs was not run."""
+        if self.figure not in figures:
+            return None
+        if not self.over:
+            return figures[self.figure]
+        # Against the best that the other side managed in this run, however it was driven.
+        others = [figures[name] for name in self.over if name in figures]
+        return figures[self.figure] / max(others) if others and max(others) > 0 else None
+
+    def met(self, value: float) -> bool:
+        """Whether the value reaches the target."""
+        if self.relation == AT_LEAST:
+            return value >= self.value
+        if self.relation == AT_MOST:
+            return value <= self.value
+        return value == self.value
+
+
+HOT = "inprocess.hot.decisions_per_s"
+HTTP = "http.order.orders_per_s"
+TEXTBOOK = ("postgres.c1.decisions_per_s", "postgres.c16.decisions_per_s")
+
+TARGETS: tuple[Target, ...] = (
+    Target("in process, one identity key", HOT, AT_LEAST, 3_000_000, "1/s"),
+    Target("in process, mixed", "inprocess.mixed.decisions_per_s", AT_LEAST, 1_500_000, "1/s"),
+    Target("in process, at least half accepted", "inprocess.hot.accepted_share", AT_LEAST, 0.5, ""),
+    Target("packed door, other process", "packed.hot.decisions_per_s", AT_LEAST, 1_500_000, "1/s"),
+    Target("one order a request, HTTP", HTTP, AT_LEAST, 30_000, "1/s"),
+    Target("one order a request, p99", "http.order.p99_ms", AT_MOST, 10.0, "ms"),
+    Target("HTTP order over bare echo", HTTP, AT_LEAST, 0.6, "x", ("http.order.echo_per_s",)),
+    Target("HTTP over textbook PostgreSQL", HTTP, AT_LEAST, 12.0, "x", TEXTBOOK),
+    Target("in process over textbook PostgreSQL", HOT, AT_LEAST, 1_000.0, "x", TEXTBOOK),
+    Target("restart to first answer", "restart.first_answer.seconds", AT_MOST, 3.0, "s"),
+    Target("live single-line order", "memory.live_order.bytes", AT_MOST, 96, "B"),
+    Target("closed order", "memory.closed_order.bytes", AT_MOST, 48, "B"),
+    Target("limit counter", "memory.limit_counter.bytes", AT_MOST, 32, "B"),
+    Target("identity key", "memory.identity_key.bytes", AT_MOST, 40, "B"),
+    Target("cost a decision, 10^7 over 10^4", "growth.end_to_end.ratio", AT_MOST, 1.5, "x"),
+    Target("kills: acknowledged orders lost", "kill.judged.lost", EXACTLY, 0, ""),
+    Target("kills: units oversold", "kill.judged.oversold", EXACTLY, 0, ""),
+    Target("kills: buyers over the limit", "kill.judged.over_limit", EXACTLY, 0, ""),
+)
+
+
+def chosen(names: list[str]) -> list[Bench]:
+    """The benches of those names, in the registry's order; all when none is named."""
+    known = {bench.name for bench in BENCHES}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(
+            f"no bench {', '.join(unknown)}; there are {', '.join(b.name for b in BENCHES)}"
+        )
+    return [bench for bench in BENCHES if not names or bench.name in names]
