@@ -1,7 +1,7 @@
 """The crowd as the bytes of the documented API: one JSON body an order, and HTTP/1.1 around it.
 
 Always holds: the same order and try give the same bytes, so a repeat is a true repeat. Never here:
-a decision, a socket or a real person's data; the phone numbers begin as none in China does.
+a decision, a socket or a real person's data; no mobile number begins with 100.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Bodies:
         self._body = (
             b'{"id":"%b","channel":"' + terms.channel.encode() + b'","placed_at":%d,"paid":true,'
             b'"charged_fen":%d,"platform_fen":0,'
-            b'"buyer":{"account":"u%07d","phone":"+86100%08d"},'
+            b'"buyer":{"account":"u%07d","phone":"100%08d"},'
             b'"verified":["account","phone"],"lines":[%b]}'
         )
 
