@@ -92,7 +92,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Print each area's tests and seconds beside its allotment."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     allotment_s = settings["tool"]["tidegate"]["allotment_s"]
@@ -107,7 +109,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("seconds by area, and its allotment in an ordinary run")
     for area in sorted(seconds):
         allotted = allotment_s.get(area)
-        over = allotted is not None and seconds[area] > allotted
+        over = allotted is not None and seconds[area] > allotted and not config.getoption("--long")
         terminalreporter.write_line(
             f"{area:<12} {tests[area]:5d} tests {seconds[area]:8.1f} s of "
             + (f"{allotted:4d} s" if allotted else "none: give it one in pyproject.toml")

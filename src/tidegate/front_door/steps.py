@@ -52,10 +52,11 @@ EXPLANATIONS = (
     ),
     (
         r"No matching distribution found for (\S+)",
-        "The package source in use has no prebuilt {} for this Python and system.",
+        "The package source in use gave no prebuilt {} for this Python and system.",
         (
-            "Use Python 3.11 to 3.14 on Linux (x86-64 or ARM, glibc) or macOS. If PIP_NO_INDEX,\n"
-            "PIP_FIND_LINKS or a mirror is set, it may be what lacks it: unset it or take another."
+            "Either it could not be reached: check the network (a proxy: HTTPS_PROXY; a mirror:\n"
+            "PIP_INDEX_URL). Or it has none: use Python 3.11 to 3.14 on Linux (x86-64 or ARM,\n"
+            "glibc) or macOS, and look whether PIP_NO_INDEX, PIP_FIND_LINKS or a mirror is set."
         ),
     ),
     (
