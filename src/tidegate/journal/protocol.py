@@ -189,6 +189,13 @@ class Journal(JournalReader, Protocol):
         """
         ...
 
+    def prune(self, through_seq: int) -> Head:
+        """Delete the entries up to `through_seq`; the new base.
+
+        Does not ask whether anybody still needs them: `archive` does, and keeps a copy.
+        """
+        ...
+
     def free_bytes(self) -> int:
         """Room left for this journal; appends are refused some way before it is gone."""
         ...

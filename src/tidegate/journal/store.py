@@ -18,7 +18,7 @@ LOCK_FILE = "journal.lock"
 UNSAFE_FILE = "journal.unsafe"  # written after a failed sync: the next start must redo the tail
 
 SPACE_CHECK_S = 0.2
-SPACE_CHECK_BYTES = 16 << 20
+SPACE_CHECK_BYTES = 8 << 20
 
 
 def sync_directory(directory: Path) -> None:
