@@ -1,0 +1,1 @@
+"""The words of the trade: money, ids, reasons. Imports nothing of ours, opens nothing."""

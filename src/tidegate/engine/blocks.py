@@ -1,0 +1,185 @@
+"""The block of a live order: its lines and what it charged, in 32-bit words.
+
+    word 0        when the hold expires, seconds since 1970; 0 = never
+    word 1        lines (8 bits) | identity keys (4) | flags (4) | local day charged (16)
+    word 2        facts: the guards that failed, as bits
+    keys          rows of the identity keys, one word each
+    each line     SKU; quantity; receivable fen (48 bits) | charge words (10) | pool (6);
+                  promotion (16) | exception (16); cancelled; shipped; returned;
+                  [facts: units not covered] [platform share in fen] [recipe of a bundle];
+                  then its charges (see `charges`)
+
+A released block is kept on a free list of its exact size. A release reverses exactly what stands
+here, whatever the rules say by then. Nothing here judges.
+"""
+
+import numpy as np
+
+from tidegate.domain.jit import kernel
+from tidegate.engine.layout import BLOCK_FREE_WORDS, BLOCK_TOP, LIVE_COUNT, State
+
+IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE = 1, 2, 4, 8
+
+L_SKU, L_QUANTITY, L_MONEY, L_MONEY_HIGH, L_OFFER, L_CANCELLED, L_SHIPPED, L_RETURNED = range(8)
+LINE_WORDS = 8
+
+
+@kernel
+def block_alloc(s: State, size: int) -> int:
+    """First word of a free block of exactly `size` words."""
+    head = np.int64(s.block_free[size])
+    if head != 0:
+        s.block_free[size] = s.blocks[head]
+        s.scalars[BLOCK_FREE_WORDS] -= size
+        return head
+    head = s.scalars[BLOCK_TOP]
+    s.scalars[BLOCK_TOP] += size
+    return head
+
+
+@kernel
+def block_free(s: State, block: int) -> None:
+    """Give a block back."""
+    size = block_size(s, block)
+    s.blocks[block] = s.block_free[size]
+    s.block_free[size] = np.uint32(block)
+    s.scalars[BLOCK_FREE_WORDS] += size
+    s.scalars[LIVE_COUNT] -= 1
+
+
+@kernel
+def block_lines(s: State, block: int) -> int:
+    """How many lines the order has."""
+    return np.int64(s.blocks[block + 1]) & 0xFF
+
+
+@kernel
+def block_keys(s: State, block: int) -> int:
+    """How many identity keys the order carried."""
+    return (np.int64(s.blocks[block + 1]) >> 8) & 0xF
+
+
+@kernel
+def block_flags(s: State, block: int) -> int:
+    """IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE."""
+    return (np.int64(s.blocks[block + 1]) >> 12) & 0xF
+
+
+@kernel
+def block_day(s: State, block: int) -> int:
+    """The local day whose periods were charged."""
+    return np.int64(s.blocks[block + 1]) >> 16
+
+
+@kernel
+def first_key(s: State, block: int) -> int:
+    """Place of the first identity key."""
+    return block + 2 + (block_flags(s, block) & IS_FACT)
+
+
+@kernel
+def first_line(s: State, block: int) -> int:
+    """Place of the first line."""
+    return first_key(s, block) + block_keys(s, block)
+
+
+@kernel
+def short_place(line: int) -> int:
+    """Place of a fact's uncovered units."""
+    return line + LINE_WORDS
+
+
+@kernel
+def platform_place(line: int, flags: int) -> int:
+    """Place of the platform's share."""
+    return line + LINE_WORDS + (flags & IS_FACT)
+
+
+@kernel
+def recipe_place(line: int, flags: int) -> int:
+    """Place of a bundle's recipe."""
+    return line + LINE_WORDS + (flags & IS_FACT) + ((flags & HAS_PLATFORM) >> 1)
+
+
+@kernel
+def line_stride(flags: int) -> int:
+    """Words of a line before its charges."""
+    return LINE_WORDS + (flags & 1) + ((flags >> 1) & 1) + ((flags >> 2) & 1)
+
+
+@kernel
+def charge_words(s: State, line: int) -> int:
+    """How many words of charges follow a line."""
+    return (np.int64(s.blocks[line + L_MONEY_HIGH]) >> 16) & 0x3FF
+
+
+@kernel
+def next_line(s: State, line: int, flags: int) -> int:
+    """Place of the line after this one."""
+    return line + line_stride(flags) + charge_words(s, line)
+
+
+@kernel
+def block_size(s: State, block: int) -> int:
+    """Words of the whole block."""
+    flags = block_flags(s, block)
+    line = first_line(s, block)
+    for _ in range(block_lines(s, block)):
+        line = next_line(s, line, flags)
+    return line - block
+
+
+@kernel
+def line_money(s: State, line: int) -> int:
+    """What the merchant receives for the whole line, in fen."""
+    high = np.int64(s.blocks[line + L_MONEY_HIGH]) & 0xFFFF
+    return np.int64(s.blocks[line + L_MONEY]) | (high << 32)
+
+
+@kernel
+def line_pool(s: State, line: int) -> int:
+    """The pool that the line draws from."""
+    return np.int64(s.blocks[line + L_MONEY_HIGH]) >> 26
+
+
+@kernel
+def line_open(s: State, line: int) -> int:
+    """Units ordered, not cancelled and not shipped."""
+    b = s.blocks
+    return (
+        np.int64(b[line + L_QUANTITY]) - np.int64(b[line + L_CANCELLED])
+        - np.int64(b[line + L_SHIPPED])
+    )
+
+
+@kernel
+def line_recipe(s: State, line: int, flags: int) -> int:
+    """The recipe the line was sold with; 0 = not a bundle."""
+    if flags & HAS_RECIPE:
+        return np.int64(s.blocks[recipe_place(line, flags)])
+    return 0
+
+
+@kernel
+def line_short(s: State, line: int, flags: int) -> int:
+    """Units of a fact's line that no stock covers."""
+    if flags & IS_FACT:
+        return np.int64(s.blocks[short_place(line)])
+    return 0
+
+
+@kernel
+def payable_left(s: State, block: int) -> int:
+    """What the buyer owes for the units that were not cancelled, in fen (shares round down)."""
+    flags = block_flags(s, block)
+    line = first_line(s, block)
+    total = 0
+    for _ in range(block_lines(s, block)):
+        money = line_money(s, line)
+        if flags & HAS_PLATFORM:
+            money -= np.int64(np.int32(s.blocks[platform_place(line, flags)]))
+        quantity = np.int64(s.blocks[line + L_QUANTITY])
+        cancelled = np.int64(s.blocks[line + L_CANCELLED])
+        total += money - money * cancelled // quantity
+        line = next_line(s, line, flags)
+    return total

@@ -1,0 +1,407 @@
+"""Judging an operator's command: from codes to a fact, or to the reason why not.
+
+`judge_command` changes nothing. Who may ask is checked at the edges; that two different people
+stand behind an exception is checked here as well, by their tokens.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from tidegate.domain.reasons import Reason
+from tidegate.engine import layout as lo
+from tidegate.engine.catalogue import Catalogue, Place, place_key, plan_of
+from tidegate.engine.guards import available_units
+from tidegate.engine.layout import State
+from tidegate.record import facts as f
+from tidegate.record.lines import KEY_KINDS, MONEY_FEN_MAX, QUANTITY_MAX
+
+STOCK_MAX = 1 << 40
+KIND_NAMES = ("own", "marketplace")
+FLAG_BITS = {"paused": lo.PAUSED, "alarm": lo.ALARM, "incident": lo.INCIDENT}
+EXEMPTABLE = (
+    Reason.SHOP_PAUSED, Reason.PROMOTION_PAUSED, Reason.SKU_PAUSED, Reason.ORDER_TOO_LARGE,
+    Reason.QUANTITY_BELOW_MINIMUM, Reason.LIMIT_EXCEEDED, Reason.BUDGET_EXHAUSTED,
+)  # fmt: skip
+
+
+class Refused(Exception):
+    """A command that cannot be carried out; turned into its reason at the machine's edge."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+
+
+class Context:
+    """What judging a command may look at."""
+
+    def __init__(
+        self, state: State, catalogue: Catalogue, actor: int, approver: int, now_ms: int
+    ) -> None:
+        self.state = state
+        self.catalogue = catalogue
+        self.actor = actor
+        self.approver = approver
+        self.now_ms = now_ms
+
+    def sku(self, code: str) -> int:
+        """The number of a SKU that must exist."""
+        return known(self.catalogue.skus, code)
+
+    def pool(self, code: str) -> int:
+        """The number of a pool that must exist."""
+        return known(self.catalogue.pools, code)
+
+
+def known(table: dict[str, int], code: str) -> int:
+    """The number of a code that must exist."""
+    if code not in table:
+        raise Refused(Reason.UNKNOWN_TARGET)
+    return table[code]
+
+
+def bound(value: int, low: int, high: int) -> int:
+    """A value that must lie within its bounds."""
+    if not low <= value <= high:
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    return value
+
+
+def code_ok(code: str) -> str:
+    """A code that must be short, printable and not empty."""
+    if not code or len(code) > f.CODE_MAX or not code.isprintable():
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    return code
+
+
+def numbered(table: dict[str, int], code: str, first: int, most: int) -> int:
+    """The number a code has, or the next one."""
+    return table[code_ok(code)] if code in table else bound(len(table) + first, first, most)
+
+
+def next_version(ctx: Context) -> int:
+    """The pricing version after the one in force."""
+    return int(ctx.state.scalars[lo.PRICING_VERSION]) + 1
+
+
+def put_sku(ctx: Context, c: f.PutSku) -> f.Fact:
+    """A SKU's fact. Parts must exist, not be bundles themselves, and not the SKU itself."""
+    number = numbered(ctx.catalogue.skus, c.code, 0, len(ctx.state.skus) - 1)
+    parts = []
+    for code, each in c.parts.items():
+        part = ctx.sku(code)
+        if part == number or ctx.catalogue.parts.get(part):
+            raise Refused(Reason.OUT_OF_BOUNDS)
+        parts.append((part, bound(each, 1, 10_000)))
+    bound(len(parts), 0, lo.PARTS_MAX)
+    if any(number == p for parts_ in ctx.catalogue.parts.values() for p, _ in parts_) and parts:
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    return f.SkuPut(
+        number=number,
+        code=c.code,
+        list_price_fen=bound(c.list_price_fen, 0, MONEY_FEN_MAX),
+        cost_floor_fen=-1 if c.cost_floor_fen is None else bound(c.cost_floor_fen, 0, MONEY_FEN_MAX),
+        red_line_fen=bound(c.red_line_fen, 0, MONEY_FEN_MAX),
+        quantity_max=bound(c.quantity_max, 0, QUANTITY_MAX),
+        quantity_min=bound(c.quantity_min, 0, QUANTITY_MAX),
+        safety_stock=bound(c.safety_stock, 0, QUANTITY_MAX),
+        pricing_version=price_version(ctx, number, c),
+        parts=parts,
+    )
+
+
+def price_version(ctx: Context, number: int, c: f.PutSku) -> int:
+    """A changed price or floor makes older quotes stale; anything else leaves them as they are."""
+    row = ctx.state.skus[number]
+    cost = -1 if c.cost_floor_fen is None else c.cost_floor_fen
+    same = (
+        row["known"] == 1
+        and row["list_price_fen"] == c.list_price_fen
+        and row["cost_floor_fen"] == cost
+        and row["red_line_fen"] == c.red_line_fen
+    )
+    return int(row["pricing_version"]) if same else next_version(ctx)
+
+
+def put_pool(ctx: Context, c: f.PutPool) -> f.Fact:
+    """A pool's fact."""
+    number = numbered(ctx.catalogue.pools, c.code, 0, lo.POOLS_MAX - 1)
+    return f.CodePut("pool", number, c.code)
+
+
+def put_channel(ctx: Context, c: f.PutChannel) -> f.Fact:
+    """A channel's fact."""
+    if c.kind not in KIND_NAMES:
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    number = numbered(ctx.catalogue.channels, c.code, 0, 254)
+    return f.CodePut("channel", number, c.code, pool=ctx.pool(c.pool), kind=c.kind)
+
+
+def put_promotion(ctx: Context, c: f.PutPromotion) -> f.Fact:
+    """A promotion's fact; its quotes from before are stale."""
+    number = numbered(ctx.catalogue.promotions, c.code, 1, 0xFFFE)
+    return f.CodePut("promotion", number, c.code, pricing_version=next_version(ctx))
+
+
+Plans = list[tuple[str, int, list[int]]]
+
+
+def moved_plans(ctx: Context, number: int, place: Place | None) -> Plans:
+    """The plans that change when a rule comes to hang on `place` (None = nowhere), each bounded."""
+    cat = ctx.catalogue
+    changed: dict[str, list[int]] = {}
+    places = []
+    old = cat.rule_places.get(number)
+    if old is not None:
+        changed[place_key(old)] = [r for r in cat.rules_on.get(place_key(old), []) if r != number]
+        places.append(old)
+    if place is not None:
+        key = place_key(place)
+        changed[key] = sorted({*changed.get(key, cat.rules_on.get(key, [])), number})
+        places.append(place)
+    reached: set[Place] = set()
+    for scope, target in places:
+        if scope == "group":
+            reached.update(("sku", sku) for sku in cat.group_skus.get(target, []))
+        else:
+            reached.add((scope, target))
+    return bounded_plans(cat, sorted(reached), changed, {})
+
+
+def bounded_plans(
+    cat: Catalogue, places: list[Place], changed: dict[str, list[int]], groups: dict[int, list[int]]
+) -> Plans:
+    """The plan of each place; more rules than a plan may have are out of bounds."""
+    plans = []
+    for place in places:
+        rules = plan_of(cat, place, changed, groups)
+        bound(len(rules), 0, lo.PLAN_MAX)
+        plans.append((place[0], place[1], rules))
+    return plans
+
+
+def put_group(ctx: Context, c: f.PutGroup) -> f.Fact:
+    """A group's fact, with the plans of the SKUs that came or went."""
+    cat = ctx.catalogue
+    number = numbered(cat.groups, c.code, 1, 0xFFFF)
+    skus = sorted({ctx.sku(code) for code in c.skus})
+    touched = sorted(set(skus) ^ set(cat.group_skus.get(number, [])))
+    groups = {
+        sku: sorted(set(cat.sku_groups.get(sku, [])) ^ {number}) for sku in touched
+    }
+    return f.GroupPut(
+        number, c.code, skus, bounded_plans(cat, [("sku", sku) for sku in touched], {}, groups)
+    )
+
+
+def scope_target(ctx: Context, scope: str, target: str) -> int:
+    """The number of what a rule hangs on."""
+    tables = {
+        "sku": ctx.catalogue.skus, "group": ctx.catalogue.groups,
+        "promotion": ctx.catalogue.promotions, "channel": ctx.catalogue.channels,
+        "exception": ctx.catalogue.exceptions,
+    }  # fmt: skip
+    if scope == "shop":
+        return 0
+    if scope not in tables:
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    return known(tables[scope], target)
+
+
+def put_rule(ctx: Context, c: f.PutRule) -> f.Fact:
+    """A rule's fact: per-key limits over days or longer, a budget over any window, or both."""
+    if c.basis not in lo.BASIS_NAMES or c.window not in lo.WINDOW_NAMES:
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    limits = [-1] * len(KEY_KINDS)
+    for kind, limit in c.limits.items():
+        if kind not in KEY_KINDS or lo.WINDOW_NAMES.index(c.window) >= lo.MINUTE:
+            raise Refused(Reason.OUT_OF_BOUNDS)
+        limits[KEY_KINDS.index(kind)] = bound(limit, 0, MONEY_FEN_MAX)
+    if not c.limits and c.budget is None:
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    number = numbered(ctx.catalogue.rules, c.code, 1, len(ctx.state.rules) - 1)
+    target = scope_target(ctx, c.scope, c.target)
+    basis, window = lo.BASIS_NAMES.index(c.basis), lo.WINDOW_NAMES.index(c.window)
+    row = ctx.state.rules[number]
+    if row["known"] and (row["basis"] != basis or row["window"] != window):
+        raise Refused(Reason.OUT_OF_BOUNDS)  # what was counted would change its meaning
+    budget = -1 if c.budget is None else bound(c.budget, 0, 1 << 50)
+    return f.RulePut(
+        number, c.code, c.scope, target, basis, window, limits, budget, True,
+        moved_plans(ctx, number, (c.scope, target)),
+    )
+
+
+def drop_rule(ctx: Context, c: f.DropRule) -> f.Fact:
+    """A rule's fact, switched off."""
+    number = known(ctx.catalogue.rules, c.code)
+    row = ctx.state.rules[number]
+    scope, target = ctx.catalogue.rule_places.get(number, ("shop", 0))
+    limits = [int(row[f"limit{kind}"]) for kind in range(4)]
+    return f.RulePut(
+        number, c.code, scope, target, int(row["basis"]), int(row["window"]), limits,
+        int(row["budget"]), False, moved_plans(ctx, number, None),
+    )
+
+
+def stock(ctx: Context, kind: str, code: str, pool: str, delta: int) -> f.StockChanged:
+    """A change of physical stock: never below zero; what promises it no longer covers is named."""
+    sku, number = ctx.sku(code), ctx.pool(pool)
+    if ctx.catalogue.parts.get(sku):
+        raise Refused(Reason.OUT_OF_BOUNDS)  # a bundle has no stock of its own
+    cell = ctx.state.cells[number, sku]
+    on_hand = bound(int(cell["on_hand"]) + delta, 0, STOCK_MAX)
+    promised = int(cell["pre_held"]) + int(cell["committed"])
+    return f.StockChanged(
+        kind, sku, number, delta, on_hand, int(cell["recalling"]), max(0, promised - on_hand)
+    )
+
+
+def receive_stock(ctx: Context, c: f.ReceiveStock) -> f.Fact:
+    """Stock that arrived."""
+    return stock(ctx, "received", c.sku, c.pool, bound(c.quantity, 1, STOCK_MAX))
+
+
+def adjust_stock(ctx: Context, c: f.AdjustStock) -> f.Fact:
+    """Stock found or written off."""
+    return stock(ctx, "adjusted", c.sku, c.pool, bound(c.delta, -STOCK_MAX, STOCK_MAX))
+
+
+def count_stock(ctx: Context, c: f.CountStock) -> f.Fact:
+    """Stock counted."""
+    cell = ctx.state.cells[ctx.pool(c.pool), ctx.sku(c.sku)]
+    counted = bound(c.counted, 0, STOCK_MAX)
+    return stock(ctx, "counted", c.sku, c.pool, counted - int(cell["on_hand"]))
+
+
+def move_stock(ctx: Context, c: f.MoveStock) -> f.Fact:
+    """Available units change pools; units that are promised stay."""
+    sku, source, target = ctx.sku(c.sku), ctx.pool(c.from_pool), ctx.pool(c.to_pool)
+    quantity = bound(c.quantity, 1, STOCK_MAX)
+    if source == target or ctx.catalogue.parts.get(sku):
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    if available_units(ctx.state, sku, source, False) < quantity:
+        raise Refused(Reason.STOCK_SHORT)
+    cell = ctx.state.cells[source, sku]
+    return f.StockChanged(
+        "moved", sku, source, -quantity, int(cell["on_hand"]) - quantity, int(cell["recalling"]),
+        0, target,
+    )
+
+
+def start_recall(ctx: Context, c: f.StartRecall) -> f.Fact:
+    """Units of a channel's pool go off sale; at most what is available there."""
+    sku, pool = ctx.sku(c.sku), ctx.pool(c.pool)
+    quantity = bound(c.quantity, 1, STOCK_MAX)
+    if pool == 0:
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    if available_units(ctx.state, sku, pool, False) < quantity:
+        raise Refused(Reason.STOCK_SHORT)
+    cell = ctx.state.cells[pool, sku]
+    return f.StockChanged(
+        "recall_started", sku, pool, 0, int(cell["on_hand"]), int(cell["recalling"]) + quantity, 0
+    )
+
+
+def finish_recall(ctx: Context, c: f.FinishRecall) -> f.Fact:
+    """What sales in flight left of recalled units goes back to the shared pool."""
+    sku, pool = ctx.sku(c.sku), ctx.pool(c.pool)
+    cell = ctx.state.cells[pool, sku]
+    quantity = bound(c.quantity, 1, int(cell["recalling"]))
+    debt = int(cell["debt"])  # sold in flight beyond what was left on offer
+    back = max(0, quantity - debt)
+    return f.StockChanged(
+        "recall_finished", sku, pool, -back, int(cell["on_hand"]) - back,
+        int(cell["recalling"]) - quantity, 0, 0,
+    )
+
+
+def set_flag(ctx: Context, c: f.SetFlag) -> f.Fact:
+    """Pause, alarm or incident on the shop, a SKU or a promotion."""
+    if c.flag not in FLAG_BITS or c.scope not in ("shop", "sku", "promotion"):
+        raise Refused(Reason.OUT_OF_BOUNDS)
+    number = scope_target(ctx, c.scope, c.target)
+    if c.scope == "shop":
+        flags = int(ctx.state.scalars[lo.SHOP_FLAGS])
+    else:
+        table = ctx.state.skus if c.scope == "sku" else ctx.state.promotions
+        flags = int(table[number]["flags"])
+    bit = FLAG_BITS[c.flag]
+    return f.FlagSet(c.scope, number, flags | bit if c.on else flags & ~bit, c.note[:200])
+
+
+def approve_exception(ctx: Context, c: f.ApproveException) -> f.Fact:
+    """An exception needs two different people, SKUs, units and an end within 30 days."""
+    if ctx.actor == 0 or ctx.approver == 0 or ctx.actor == ctx.approver:
+        raise Refused(Reason.APPROVAL_MISSING)
+    number = numbered(ctx.catalogue.exceptions, c.code, 1, 0xFFFE)
+    if c.code in ctx.catalogue.exceptions:
+        raise Refused(Reason.OUT_OF_BOUNDS)  # an approval is never widened: approve a new one
+    exempted = 0
+    by_name = {reason.name.lower(): reason for reason in EXEMPTABLE}
+    for name in c.exempt:
+        if name not in by_name:
+            raise Refused(Reason.OUT_OF_BOUNDS)
+        exempted |= 1 << by_name[name]
+    bound(len(c.skus), 1, 10_000)
+    return f.ExceptionPut(
+        number, c.code, sorted({ctx.sku(code) for code in c.skus}),
+        bound(c.floor_fen, 0, MONEY_FEN_MAX), bound(c.units, 1, STOCK_MAX),
+        bound(c.expires_ms, ctx.now_ms + 1, ctx.now_ms + 30 * 86_400_000), exempted, True,
+        c.note[:200],
+    )
+
+
+def end_exception(ctx: Context, c: f.EndException) -> f.Fact:
+    """An exception's fact, ended."""
+    number = known(ctx.catalogue.exceptions, c.code)
+    return f.ExceptionPut(number, c.code, [], 0, 0, 0, 0, False)
+
+
+POLICY_BOUNDS = {
+    "hold_ttl_s": (lo.HOLD_TTL_S, 10, 7 * 86_400),
+    "hold_ttl_max_s": (lo.HOLD_TTL_MAX_S, 10, 30 * 86_400),
+    "hold_cap": (lo.HOLD_CAP, 0, 1_000_000),
+    "late_payment_s": (lo.LATE_PAYMENT_S, 0, 7 * 86_400),
+    "quantity_max_order": (lo.QUANTITY_MAX_ORDER, 1, 64 * QUANTITY_MAX),
+    "pricing_version": (lo.PRICING_VERSION, 1, (1 << 32) - 1),
+}
+
+
+def set_policy(ctx: Context, c: f.SetPolicy) -> f.Fact:
+    """The settings that were named, checked."""
+    values = {}
+    for name, (_, low, high) in POLICY_BOUNDS.items():
+        value = getattr(c, name)
+        if value is not None:
+            values[name] = bound(value, low, high)
+    zone = ctx.catalogue.zone if c.zone is None else code_ok(c.zone)
+    if c.pricing_version is not None:
+        bound(c.pricing_version, int(ctx.state.scalars[lo.PRICING_VERSION]), (1 << 32) - 1)
+    return f.PolicySet(values, zone)
+
+
+def confirm_clock(ctx: Context, c: f.ConfirmClock) -> f.Fact:
+    """A named person confirms the time."""
+    if ctx.actor == 0:
+        raise Refused(Reason.APPROVAL_MISSING)
+    return f.ClockConfirmed(c.note[:200])
+
+
+JUDGES: dict[type[f.Command], Callable[[Context, Any], f.Fact]] = {
+    f.PutSku: put_sku, f.PutPool: put_pool, f.PutChannel: put_channel,
+    f.PutPromotion: put_promotion, f.PutGroup: put_group, f.PutRule: put_rule,
+    f.DropRule: drop_rule, f.ReceiveStock: receive_stock, f.AdjustStock: adjust_stock,
+    f.CountStock: count_stock, f.MoveStock: move_stock, f.StartRecall: start_recall,
+    f.FinishRecall: finish_recall, f.SetFlag: set_flag,
+    f.ApproveException: approve_exception, f.EndException: end_exception,
+    f.SetPolicy: set_policy, f.ConfirmClock: confirm_clock,
+}  # fmt: skip
+
+
+def judge_command(ctx: Context, command: f.Command) -> tuple[Reason, f.Fact | None]:
+    """The verdict on a command and, when it is accepted, the fact it becomes."""
+    try:
+        return Reason.ACCEPTED, JUDGES[type(command)](ctx, command)
+    except Refused as refused:
+        return refused.reason, None

@@ -1,0 +1,360 @@
+"""What an acceptance does to the state, and what taking units back undoes.
+
+Called when a decision is made and when its record is folded, with the same arguments, so both
+reach the same state. From here on nothing may fail; nothing here judges.
+"""
+
+import numpy as np
+
+from tidegate.engine import blocks as bk
+from tidegate.engine.charges import (
+    charge_budget,
+    charge_counter,
+    line_rules,
+    reverse_charges,
+    write_charge,
+)
+from tidegate.engine.guards import (
+    BUDGET_EXHAUSTED,
+    LIMIT_EXCEEDED,
+    available_units,
+    exception_holds,
+    exempt,
+    find_keys,
+    known_sku,
+)
+from tidegate.engine.index import NONE
+from tidegate.domain.jit import kernel
+from tidegate.engine.layout import (
+    ACCEPTED_COUNT,
+    CLOSED,
+    COMMITTED,
+    HEAP_COUNT,
+    HOLD_LAST_S,
+    HOLD_TTL_MAX_S,
+    HOLD_TTL_S,
+    LIVE_COUNT,
+    LOCAL_DAY,
+    MERGED_MAX,
+    NOW_MS,
+    ORDERS,
+    PRE_HELD,
+    RELEASED,
+    Array,
+    State,
+)
+from tidegate.engine.tables import key_row, remember_order
+from tidegate.record.lines import FACT, PAID
+
+
+@kernel
+def hold_expiry_s(s: State, line: Array) -> int:
+    """When the hold of an order accepted now ends; 0 = never (paid, or a marketplace's)."""
+    if line["flags"] & (PAID | FACT):
+        return 0
+    ttl = np.int64(line["hold_ttl_s"])
+    if ttl == 0:
+        ttl = s.scalars[HOLD_TTL_S]
+    return s.scalars[NOW_MS] // 1000 + min(ttl, s.scalars[HOLD_TTL_MAX_S])
+
+
+@kernel
+def heap_push(s: State, expires_s: int, row: int) -> None:
+    """Add a hold that does not end in the order of acceptance to the heap of expiries."""
+    i = s.scalars[HEAP_COUNT]
+    s.scalars[HEAP_COUNT] += 1
+    item = np.uint64((expires_s << 32) | row)
+    while i > 0 and s.heap[(i - 1) >> 1] > item:
+        s.heap[i] = s.heap[(i - 1) >> 1]
+        i = (i - 1) >> 1
+    s.heap[i] = item
+
+
+@kernel
+def heap_pop(s: State) -> None:
+    """Take the earliest hold off the heap."""
+    s.scalars[HEAP_COUNT] -= 1
+    count = s.scalars[HEAP_COUNT]
+    item = s.heap[count]
+    i = 0
+    while 2 * i + 1 < count:
+        child = 2 * i + 1
+        if child + 1 < count and s.heap[child + 1] < s.heap[child]:
+            child += 1
+        if s.heap[child] >= item:
+            break
+        s.heap[i] = s.heap[child]
+        i = child
+    s.heap[i] = item
+
+
+@kernel
+def optional_flags(s: State, lines: Array, first: int, last: int) -> int:
+    """Which optional words the block's lines have."""
+    flags = bk.IS_FACT if lines[first]["flags"] & FACT else 0
+    for i in range(first, last):
+        if lines[i]["platform_fen"] != 0:
+            flags |= bk.HAS_PLATFORM
+        sku = np.int64(lines[i]["sku"])
+        if known_sku(s, sku) and s.skus[sku]["recipe"] != 0:
+            flags |= bk.HAS_RECIPE
+    return flags
+
+
+@kernel
+def take_units(
+    s: State, sku: int, recipe: int, pool: int, units: int, paid: bool, cover_only: bool
+) -> int:
+    """Claim units of a SKU (of its parts, for a bundle); how many are not covered.
+
+    `cover_only` is for facts: what stock does not cover becomes debt. Orders were judged before
+    and are covered in full.
+    """
+    if recipe == 0:
+        return take_cell(s, sku, pool, units, paid, cover_only)
+    covered = units
+    if cover_only:
+        for p in range(s.recipes[recipe]):
+            part = np.int64(s.recipes[recipe + 1 + 2 * p])
+            free = max(0, available_units(s, part, pool, False))
+            covered = min(covered, free // np.int64(s.recipes[recipe + 2 + 2 * p]))
+    for p in range(s.recipes[recipe]):
+        part = np.int64(s.recipes[recipe + 1 + 2 * p])
+        each = np.int64(s.recipes[recipe + 2 + 2 * p])
+        take_cell(s, part, pool, covered * each, paid, False)
+        s.cells[pool, part]["debt"] += (units - covered) * each
+    return units - covered
+
+
+@kernel
+def take_cell(s: State, sku: int, pool: int, units: int, paid: bool, cover_only: bool) -> int:
+    """Claim units of one SKU in one pool; how many are not covered (and now debt)."""
+    c = s.cells[pool, sku]
+    short = 0
+    if cover_only:
+        short = units - min(units, max(0, available_units(s, sku, pool, False)))
+        c["debt"] += short
+    if paid:
+        c["committed"] += units - short
+    else:
+        c["pre_held"] += units - short
+    return short
+
+
+@kernel
+def write_line(s: State, line: Array, top: int, flags: int, pool: int) -> int:
+    """Claim a line's units and write it to the scratch words; the new top comes back."""
+    w = s.scratch_words
+    sku = np.int64(line["sku"])
+    quantity = np.int64(line["quantity"])
+    recipe = 0
+    short = quantity
+    if known_sku(s, sku):
+        recipe = np.int64(s.skus[sku]["recipe"])
+        fact = flags & bk.IS_FACT != 0
+        short = take_units(s, sku, recipe, pool, quantity, line["flags"] & PAID != 0, fact)
+    money = np.int64(line["receivable_fen"])
+    w[top + bk.L_SKU] = np.uint32(sku)
+    w[top + bk.L_QUANTITY] = np.uint32(quantity)
+    w[top + bk.L_MONEY] = np.uint32(money & 0xFFFFFFFF)
+    exception = np.int64(line["exception"]) if exception_holds(s, line) else 0
+    w[top + bk.L_OFFER] = np.uint32(np.int64(line["promotion"]) | (exception << 16))
+    w[top + bk.L_CANCELLED] = np.uint32(0)
+    w[top + bk.L_SHIPPED] = np.uint32(0)
+    w[top + bk.L_RETURNED] = np.uint32(0)
+    if flags & bk.IS_FACT:
+        w[bk.short_place(top)] = np.uint32(short)
+    if flags & bk.HAS_PLATFORM:
+        w[bk.platform_place(top, flags)] = np.uint32(np.int64(line["platform_fen"]) & 0xFFFFFFFF)
+    if flags & bk.HAS_RECIPE:
+        w[bk.recipe_place(top, flags)] = np.uint32(recipe)
+    start = top + bk.line_stride(flags)
+    end = charge_line(s, line, start)
+    w[top + bk.L_MONEY_HIGH] = np.uint32(
+        ((money >> 32) & 0xFFFF) | ((end - start) << 16) | (pool << 26)
+    )
+    return end
+
+
+@kernel
+def first_of_order(s: State, rule: int) -> bool:
+    """Whether this order has not been counted under an once-per-order rule yet; notes it."""
+    count = s.scratch_keys[8]
+    for i in range(count):
+        if s.scratch_once[i] == rule:
+            return False
+    if count < MERGED_MAX:
+        s.scratch_once[count] = rule
+        s.scratch_keys[8] = count + 1
+    return True
+
+
+@kernel
+def charge_line(s: State, line: Array, top: int) -> int:
+    """Charge every rule that the line reaches and note each charge; the new top comes back."""
+    if line["exception"] != 0 and exception_holds(s, line):
+        s.exceptions[np.int64(line["exception"])]["units_left"] -= np.int64(line["quantity"])
+    limits = not exempt(s, line, LIMIT_EXCEEDED)
+    budgets = not exempt(s, line, BUDGET_EXHAUSTED)
+    for k in range(line_rules(s, line)):
+        rule = s.scratch_rule[k]
+        if s.rules[rule]["basis"] == ORDERS and not first_of_order(s, rule):
+            continue
+        keyed = np.int64(s.rules[rule]["keyed"])
+        for kind in range(4):
+            key = s.scratch_keys[kind]
+            if limits and (keyed >> kind) & 1 and key != NONE:
+                row = charge_counter(s, rule, kind, key, s.scratch_amount[k])
+                top = write_charge(s, top, row, 0, rule, k)
+        if budgets and s.rules[rule]["budget"] >= 0:
+            charge_budget(s, rule, s.scratch_amount[k])
+            top = write_charge(s, top, rule, 4, rule, k)
+    return top
+
+
+@kernel
+def take_keys(s: State, line: Array, unpaid: bool) -> int:
+    """Make rows for the order's verified keys, count the unpaid hold; how many keys there are."""
+    find_keys(s, line)
+    count = 0
+    for kind in range(4):
+        if s.scratch_keys[4 + kind] == 0:
+            continue
+        token = line["key0"]
+        if kind == 1:
+            token = line["key1"]
+        elif kind == 2:
+            token = line["key2"]
+        elif kind == 3:
+            token = line["key3"]
+        row = s.scratch_keys[kind]
+        if row == NONE:
+            row = key_row(s, token)
+            s.scratch_keys[kind] = row
+        if unpaid:
+            s.keys[row]["open_holds"] += 1
+        count += 1
+    return count
+
+
+@kernel
+def build_block(s: State, lines: Array, first: int, last: int, mask: int, expires_s: int) -> int:
+    """Claim and charge everything the order asks for and write its block; the block comes back."""
+    w = s.scratch_words
+    flags = optional_flags(s, lines, first, last)
+    keys = take_keys(s, lines[first], lines[first]["flags"] & PAID == 0)
+    day = s.scalars[LOCAL_DAY]
+    top = 2
+    if flags & bk.IS_FACT:
+        w[2] = np.uint32(mask)
+        top = 3
+    for kind in range(4):
+        if s.scratch_keys[4 + kind] == 1:
+            # The kind travels in the top bits, so that a retake knows which key is which.
+            w[top] = np.uint32(s.scratch_keys[kind] | (kind << 30))
+            top += 1
+    s.scratch_keys[8] = 0
+    pool = np.int64(s.channels[np.int64(lines[first]["channel"])]["pool"])
+    if expires_s != 0 and expires_s >= s.scalars[HOLD_LAST_S]:
+        flags |= bk.IN_QUEUE
+        s.scalars[HOLD_LAST_S] = expires_s
+    for i in range(first, last):
+        top = write_line(s, lines[i], top, flags, pool)
+    w[0] = np.uint32(expires_s)
+    w[1] = np.uint32((last - first) | (keys << 8) | (flags << 12) | (day << 16))
+    block = bk.block_alloc(s, top)
+    for k in range(top):
+        s.blocks[block + k] = w[k]
+    s.scalars[LIVE_COUNT] += 1
+    return block
+
+
+@kernel
+def accept_order(
+    s: State, lines: Array, first: int, last: int, mask: int, hashed: np.uint64,
+    print_: np.uint64,
+) -> int:
+    """Everything an acceptance does; units not covered (facts only) come back."""
+    line = lines[first]
+    expires_s = hold_expiry_s(s, line)
+    block = build_block(s, lines, first, last, mask, expires_s)
+    state = COMMITTED if line["flags"] & PAID else PRE_HELD
+    number = remember_order(
+        s, line["id_hi"], line["id_lo"], hashed, print_, state, np.int64(line["channel"]), block
+    )
+    if expires_s != 0 and not bk.block_flags(s, block) & bk.IN_QUEUE:
+        heap_push(s, expires_s, number % s.orders.shape[0])
+    s.scalars[ACCEPTED_COUNT] += 1
+    flags = bk.block_flags(s, block)
+    short = 0
+    place = bk.first_line(s, block)
+    for _ in range(last - first):
+        short += bk.line_short(s, place, flags)
+        place = bk.next_line(s, place, flags)
+    return short
+
+
+@kernel
+def give_back_cell(s: State, sku: int, pool: int, covered: int, short: int, state: int) -> None:
+    """Take a claim off one cell: covered units and debt."""
+    c = s.cells[pool, sku]
+    c["debt"] -= short
+    if state == PRE_HELD:
+        c["pre_held"] -= covered
+    else:
+        c["committed"] -= covered
+    if state == RELEASED:
+        c["released"] -= covered
+
+
+@kernel
+def give_back_units(s: State, line: int, flags: int, units: int, state: int) -> None:
+    """Take the claim of `units` of a line off the stock, uncovered units first."""
+    sku = np.int64(s.blocks[line + bk.L_SKU])
+    short = min(bk.line_short(s, line, flags), units)
+    if short > 0:
+        s.blocks[bk.short_place(line)] -= np.uint32(short)
+    if not known_sku(s, sku):
+        return
+    pool = bk.line_pool(s, line)
+    recipe = bk.line_recipe(s, line, flags)
+    if recipe == 0:
+        give_back_cell(s, sku, pool, units - short, short, state)
+        return
+    for p in range(s.recipes[recipe]):
+        each = np.int64(s.recipes[recipe + 2 + 2 * p])
+        part = np.int64(s.recipes[recipe + 1 + 2 * p])
+        give_back_cell(s, part, pool, (units - short) * each, short * each, state)
+
+
+@kernel
+def reverse_line(s: State, block: int, line: int, flags: int, units: int, whole: bool) -> None:
+    """Take back limits, budgets and exception units for `units` that were cancelled or returned."""
+    b = s.blocks
+    left = (
+        np.int64(b[line + bk.L_QUANTITY]) - np.int64(b[line + bk.L_CANCELLED])
+        - np.int64(b[line + bk.L_RETURNED])
+    )
+    reverse_charges(
+        s, line + bk.line_stride(flags), bk.charge_words(s, line), units, left, whole,
+        bk.block_day(s, block),
+    )
+    exception = np.int64(b[line + bk.L_OFFER]) >> 16
+    if exception != 0:
+        s.exceptions[exception]["units_left"] += units
+
+
+@kernel
+def end_hold(s: State, block: int) -> None:
+    """An unpaid order stops counting against its keys."""
+    place = bk.first_key(s, block)
+    for k in range(bk.block_keys(s, block)):
+        s.keys[np.int64(s.blocks[place + k]) & 0x3FFFFFFF]["open_holds"] -= np.uint32(1)
+
+
+@kernel
+def close_order(s: State, row: int) -> None:
+    """Nothing of the order is left: its block is free, its id stays remembered."""
+    bk.block_free(s, np.int64(s.orders[row]["block"]))
+    s.orders[row]["block"] = np.uint32(0)
+    s.orders[row]["state"] = CLOSED

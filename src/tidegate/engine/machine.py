@@ -1,0 +1,213 @@
+"""One shop's engine: decide a batch and get its journal entry, or fold an entry.
+
+    machine.begin(now_ms, local_day)      the moment of the batch
+    machine.decide_orders(lines)          any number of these, in any order,
+    machine.decide_operations(rows)       each giving its outcomes
+    machine.decide_command(...)           and writing its frame
+    machine.expire()
+    payload = machine.finish()            what the journal must hold before anyone is answered
+
+`fold(payload)` on another machine with the same seed leads to the same state, bit by bit
+(`digest`). A machine whose entry was not stored is thrown away and folded anew. It does no input
+or output and reads no clock.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from tidegate.domain.reasons import Reason
+from tidegate.engine import layout as lo
+from tidegate.engine.apply import apply_fact
+from tidegate.engine.catalogue import Catalogue, load_catalogue
+from tidegate.engine.commands import Context, judge_command
+from tidegate.engine.expiry import due_holds, expire_orders
+from tidegate.engine.guards import available_units
+from tidegate.engine.index import NONE
+from tidegate.engine.layout import Array, Capacity
+from tidegate.engine.operations import decide_operations, fold_operations
+from tidegate.engine.orders import decide_orders, fold_orders, forget
+from tidegate.engine.state import Counts, Room, new_state, room, state_parts
+from tidegate.engine.tables import find_id, hash_id, remember_order, remember_refusal
+from tidegate.record import entry as en
+from tidegate.record import facts as f
+from tidegate.record.lines import OUTCOME
+
+EXPIRE_MAX = 1_024  # holds ended by one record
+BATCH_MAX = 1 << 16  # lines of one batch
+
+
+class CommandOutcome(NamedTuple):
+    """The verdict on a command, whether it is a repeat, and what it became."""
+
+    reason: Reason
+    duplicate: bool
+    fact: f.Fact | None
+
+
+class Machine:
+    """The engine of one shop. Not for two threads at once."""
+
+    def __init__(self, seed: bytes, capacity: Capacity | None = None) -> None:
+        self.capacity = capacity or Capacity()
+        self.state = new_state(self.capacity, seed)
+        self.catalogue = Catalogue()
+        self.writer = en.EntryWriter()
+        self._due = np.zeros(EXPIRE_MAX, np.uint64)
+
+    @property
+    def now_ms(self) -> int:
+        """The moment of the last batch, UTC milliseconds; never goes back."""
+        return int(self.state.scalars[lo.NOW_MS])
+
+    def begin(self, now_ms: int, local_day: int) -> None:
+        """Set the moment of the next batch. Time and days never go back: earlier ones count as now.
+
+        local_day: days since 1970-01-01 of the shop's own calendar, 0 … 65,535.
+        """
+        scalars = self.state.scalars
+        scalars[lo.NOW_MS] = max(now_ms, int(scalars[lo.NOW_MS]))
+        scalars[lo.LOCAL_DAY] = max(min(local_day, 0xFFFF), int(scalars[lo.LOCAL_DAY]))
+
+    def decide_orders(self, lines: Array) -> Array:
+        """Decide LINE rows (at most BATCH_MAX); one OUTCOME row an order comes back."""
+        assert len(lines) <= BATCH_MAX
+        outcomes = np.zeros(len(lines), OUTCOME)
+        count = decide_orders(self.state, lines, outcomes)
+        outcomes = outcomes[:count]
+        self.writer.orders(lines, outcomes)
+        return outcomes
+
+    def decide_operations(self, rows: Array) -> Array:
+        """Decide OPERATION rows (at most BATCH_MAX); one OUTCOME row each comes back."""
+        assert len(rows) <= BATCH_MAX
+        outcomes = np.zeros(len(rows), OUTCOME)
+        decide_operations(self.state, rows, outcomes)
+        self.writer.operations(rows, outcomes)
+        return outcomes
+
+    def decide_command(
+        self, id_hi: int, id_lo: int, command: f.Command, actor: int, approver: int = 0
+    ) -> CommandOutcome:
+        """Decide one operator's command. `actor` and `approver` are tokens of people, 0 = none."""
+        body = f.encode(command) + actor.to_bytes(8, "little") + approver.to_bytes(8, "little")
+        seed = int(self.state.secrets[0]).to_bytes(8, "little")
+        digest = hashlib.blake2b(body, key=seed, digest_size=8).digest()
+        print_ = int.from_bytes(digest, "little")
+        known = self._known(id_hi, id_lo)
+        if known != NONE:
+            return self._answer_again(known, print_)
+        context = Context(self.state, self.catalogue, actor, approver, self.now_ms)
+        reason, fact = judge_command(context, command)
+        envelope = f.Envelope(id_hi, id_lo, print_, actor, approver, int(reason), fact)  # type: ignore[arg-type]
+        self._apply(envelope)
+        self.writer.raw(en.COMMAND, f.encode(envelope))
+        return CommandOutcome(reason, False, fact)
+
+    def expire(self) -> int:
+        """End holds that are due, at most EXPIRE_MAX; how many."""
+        count = int(due_holds(self.state, self._due))
+        if count:
+            numbers = self._due[:count].copy()
+            expire_orders(self.state, numbers)
+            self.writer.expired(numbers)
+        return count
+
+    def note(self, note: f.Note) -> None:
+        """Write a note of the system's own."""
+        self.writer.raw(en.NOTE, f.encode(note))
+
+    def finish(self) -> bytes:
+        """The entry of everything decided since the last one; empty when there was nothing."""
+        if self.writer.frames == 0:
+            return b""
+        scalars = self.state.scalars
+        scalars[lo.ENTRY_SEQ] += 1
+        return self.writer.take(self.now_ms, int(scalars[lo.LOCAL_DAY]), lo.ENGINE_VERSION)
+
+    def fold(self, payload: bytes | memoryview) -> en.EntryHead:
+        """Apply an entry as it was decided. Raises EntryCorrupt or EntryTooNew."""
+        data = en.aligned(payload)
+        head = en.read_head(data)
+        self.begin(head.now_ms, head.local_day)
+        for frame in en.read_frames(data):
+            self._fold_frame(frame)
+        self.state.scalars[lo.ENTRY_SEQ] += 1
+        return head
+
+    def available(self, sku: int, pool: int) -> int:
+        """Units of a SKU that may be sold from a pool now (a bundle's: what its parts allow)."""
+        parts = self.catalogue.parts.get(sku, [])
+        if not parts:
+            return max(0, int(available_units(self.state, sku, pool, True)))
+        return min(
+            max(0, int(available_units(self.state, part, pool, True))) // each
+            for part, each in parts
+        )
+
+    def room(self) -> Room:
+        """How much the tables may still take."""
+        return room(self.state)
+
+    def parts(self) -> list[tuple[str, Array]]:
+        """Every used slice of the state, then the catalogue, in a fixed order."""
+        cat = self.catalogue
+        used = Counts(
+            len(cat.skus), len(cat.pools), len(cat.rules) + 1, len(cat.promotions) + 1,
+            len(cat.exceptions) + 1,
+        )
+        catalogue = np.frombuffer(cat.dump(), np.uint8)
+        return [*state_parts(self.state, used), ("catalogue", catalogue)]
+
+    def digest(self) -> str:
+        """SHA-256 over names and bytes of `parts`: the same state, the same digest."""
+        total = hashlib.sha256()
+        for name, rows in self.parts():
+            total.update(f"{name} {rows.nbytes}\n".encode())
+            if rows.nbytes:
+                total.update(np.ascontiguousarray(rows).view(np.uint8).data)
+        return total.hexdigest()
+
+    def load_catalogue(self, data: bytes) -> None:
+        """Take the catalogue of a snapshot."""
+        self.catalogue = load_catalogue(data)
+
+    def _known(self, hi: int, lo_: int) -> int:
+        hi64, lo64 = np.uint64(hi), np.uint64(lo_)
+        return int(find_id(self.state, hi64, lo64, np.uint64(hash_id(self.state, hi64, lo64))))
+
+    def _answer_again(self, known: int, print_: int) -> CommandOutcome:
+        if known & lo.REFUSED_BIT:
+            row = self.state.refusals[known & 0x7FFFFFFF]
+            same = int(row["fingerprint"]) == print_
+            return CommandOutcome(Reason(int(row["reason"])) if same else Reason.ID_REUSED, True, None)
+        row = self.state.orders[known]
+        same = int(row["fingerprint"]) == print_ and int(row["state"]) == lo.OPERATION_DONE
+        return CommandOutcome(Reason.ACCEPTED if same else Reason.ID_REUSED, True, None)
+
+    def _apply(self, envelope: f.Envelope) -> None:
+        s = self.state
+        forget(s)
+        hi, lo_ = np.uint64(envelope.id_hi), np.uint64(envelope.id_lo)
+        print_ = np.uint64(envelope.fingerprint)
+        hashed = np.uint64(hash_id(s, hi, lo_))
+        if envelope.fact is None:
+            remember_refusal(s, hi, lo_, hashed, print_, envelope.reason, 0, 0)
+            return
+        remember_order(s, hi, lo_, hashed, print_, lo.OPERATION_DONE, 0, 0)
+        apply_fact(s, self.catalogue, envelope.fact)
+
+    def _fold_frame(self, frame: en.Frame) -> None:
+        if frame.kind == en.ORDERS:
+            lines, outcomes = en.read_orders(frame.body)
+            fold_orders(self.state, lines, outcomes)
+        elif frame.kind == en.OPERATIONS:
+            rows, outcomes = en.read_operations(frame.body)
+            fold_operations(self.state, rows, outcomes)
+        elif frame.kind == en.EXPIRED:
+            expire_orders(self.state, en.read_expired(frame.body))
+        elif frame.kind == en.COMMAND:
+            self._apply(f.decode_envelope(frame.body.tobytes()))
+        elif frame.kind != en.NOTE:
+            raise en.EntryTooNew(f"frame type {frame.kind} is not known to this release")

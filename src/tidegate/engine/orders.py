@@ -1,0 +1,243 @@
+"""Deciding a batch of orders, and folding a batch that was decided before.
+
+`decide_orders` looks an id up, judges, and applies; `fold_orders` applies what a record says.
+Both go through `effects` in the same order, so a fold reaches the state that the decision left.
+"""
+
+import numpy as np
+
+from tidegate.engine import blocks as bk
+from tidegate.engine.effects import accept_order
+from tidegate.engine.expiry import forget_orders, settle_queues
+from tidegate.engine.guards import ID_REUSED
+from tidegate.engine.index import NONE, index_bucket
+from tidegate.domain.jit import kernel
+from tidegate.engine.judge import judge
+from tidegate.engine.layout import (
+    DECIDED_COUNT,
+    OPERATION_DONE,
+    ORDER_MEMORY_S,
+    REFUSAL_MEMORY_S,
+    REFUSED_BIT,
+    Array,
+    State,
+)
+from tidegate.engine.tables import (
+    find_id,
+    find_key,
+    fingerprint,
+    forget_refusals,
+    hash_counter,
+    hash_id,
+    hash_key,
+    remember_refusal,
+)
+from tidegate.record.lines import CONTINUES, DUPLICATE, FACT
+
+TOUCH = 64  # orders whose table rows are fetched ahead of judging them
+
+
+@kernel
+def order_end(lines: Array, first: int) -> int:
+    """The line after the last line of the order that begins at `first`."""
+    last = first + 1
+    while last < lines.shape[0] and lines[last]["flags"] & CONTINUES:
+        last += 1
+    return last
+
+
+@kernel
+def touch_ahead(s: State, lines: Array, first: int, last: int) -> np.uint64:
+    """Read the cache lines that the next orders will need, so that the misses overlap.
+
+    Only reads; what comes back keeps the compiler from leaving the reads out.
+    """
+    seen = np.uint64(0)
+    for i in range(first, last):
+        line = lines[i]
+        bucket = index_bucket(s.order_index, hash_id(s, line["id_hi"], line["id_lo"]))
+        seen ^= np.uint64(s.order_index.words[bucket + 15])
+        if line["key0"] != np.uint64(0):
+            bucket = index_bucket(s.key_index, hash_key(s, line["key0"]))
+            seen ^= np.uint64(s.key_index.words[bucket + 15])
+    for i in range(first, last):
+        line = lines[i]
+        sku = np.int64(line["sku"])
+        if line["key0"] == np.uint64(0) or sku >= s.skus.shape[0]:
+            continue
+        if s.skus[sku]["plan_count"] == 0:
+            continue
+        key = find_key(s, line["key0"])
+        if key != NONE:
+            rule = np.int64(s.plans[np.int64(s.skus[sku]["plan_start"])])
+            bucket = index_bucket(s.counter_index, hash_counter(s, rule * 4, key))
+            word = np.int64(s.counter_index.words[bucket])
+            seen ^= np.uint64(word)
+    return seen
+
+
+@kernel
+def answer_again(s: State, entry: int, print_: np.uint64, fact: bool, out: Array) -> None:
+    """Repeat the answer that an id was given; other content is `id_reused`."""
+    out["flags"] = DUPLICATE
+    if entry & REFUSED_BIT:
+        r = s.refusals[entry & 0x7FFFFFFF]
+        if r["fingerprint"] != print_:
+            out["reason"] = ID_REUSED
+            return
+        out["reason"] = r["reason"]
+        out["rule"] = r["rule"]
+        out["has"] = r["has"]
+        return
+    o = s.orders[entry]
+    if o["fingerprint"] != print_ or o["state"] == OPERATION_DONE:
+        out["reason"] = ID_REUSED
+        return
+    block = np.int64(o["block"])
+    if fact and block != 0:
+        out["mask"] = s.blocks[block + 2]
+
+
+@kernel
+def answer_operation(s: State, entry: int, print_: np.uint64, out: Array) -> None:
+    """Repeat the answer that an operation's id was given; other content is `id_reused`."""
+    out["flags"] = DUPLICATE
+    if entry & REFUSED_BIT:
+        r = s.refusals[entry & 0x7FFFFFFF]
+        out["reason"] = r["reason"] if r["fingerprint"] == print_ else ID_REUSED
+        return
+    o = s.orders[entry]
+    if o["state"] != OPERATION_DONE or o["fingerprint"] != print_:
+        out["reason"] = ID_REUSED
+        return
+    out["reason"] = o["block"]
+
+
+@kernel
+def forget(s: State) -> None:
+    """Move past ended holds and forget old ids, a bounded number a batch."""
+    settle_queues(s)
+    forget_refusals(s, s.scalars[REFUSAL_MEMORY_S])
+    forget_orders(s, s.scalars[ORDER_MEMORY_S])
+
+
+@kernel
+def decide_orders(s: State, lines: Array, outcomes: Array) -> int:
+    """Decide every order of a batch, in order; the number of orders (outcome rows) comes back.
+
+    `outcomes` must be zeroed. Never raises: what cannot be taken is refused with its reason.
+    """
+    forget(s)
+    count = 0
+    first = 0
+    touched = 0
+    while first < lines.shape[0]:
+        if first >= touched:
+            touched = min(first + TOUCH, lines.shape[0])
+            touch_ahead(s, lines, first, touched)
+        last = order_end(lines, first)
+        out = outcomes[count]
+        line = lines[first]
+        hashed = hash_id(s, line["id_hi"], line["id_lo"])
+        print_ = fingerprint(s, lines, first, last)
+        fact = line["flags"] & FACT != 0
+        entry = find_id(s, line["id_hi"], line["id_lo"], hashed)
+        if entry != NONE:
+            answer_again(s, entry, print_, fact, out)
+        elif judge(s, lines, first, last, out, False):
+            out["short"] = np.uint32(
+                accept_order(s, lines, first, last, np.int64(out["mask"]), hashed, print_)
+            )
+        else:
+            remember_refusal(
+                s, line["id_hi"], line["id_lo"], hashed, print_, np.int64(out["reason"]),
+                np.int64(out["rule"]), np.int64(out["has"]),
+            )
+        count += 1
+        first = last
+    s.scalars[DECIDED_COUNT] += count
+    return count
+
+
+@kernel
+def fold_orders(s: State, lines: Array, outcomes: Array) -> int:
+    """Apply a batch as it was decided; the number of orders comes back."""
+    forget(s)
+    count = 0
+    first = 0
+    touched = 0
+    while first < lines.shape[0]:
+        if first >= touched:
+            touched = min(first + TOUCH, lines.shape[0])
+            touch_ahead(s, lines, first, touched)
+        last = order_end(lines, first)
+        out = outcomes[count]
+        line = lines[first]
+        if out["flags"] & DUPLICATE == 0:
+            hashed = hash_id(s, line["id_hi"], line["id_lo"])
+            print_ = fingerprint(s, lines, first, last)
+            if out["reason"] == 0:
+                accept_order(s, lines, first, last, np.int64(out["mask"]), hashed, print_)
+            else:
+                remember_refusal(
+                    s, line["id_hi"], line["id_lo"], hashed, print_, np.int64(out["reason"]),
+                    np.int64(out["rule"]), np.int64(out["has"]),
+                )
+        count += 1
+        first = last
+    s.scalars[DECIDED_COUNT] += count
+    return count
+
+
+@kernel
+def order_lines_back(s: State, row: int) -> int:
+    """Write an order's lines back into `scratch_lines` from its block; how many there are.
+
+    For taking an expired order again: quantities are those not cancelled, the keys the same.
+    """
+    o = s.orders[row]
+    block = np.int64(o["block"])
+    flags = bk.block_flags(s, block)
+    place = bk.first_line(s, block)
+    count = bk.block_lines(s, block)
+    for i in range(count):
+        line = s.scratch_lines[i]
+        line["id_hi"] = o["id_hi"]
+        line["id_lo"] = o["id_lo"]
+        line["sku"] = s.blocks[place + bk.L_SKU]
+        line["quantity"] = np.int64(s.blocks[place + bk.L_QUANTITY])
+        line["receivable_fen"] = bk.line_money(s, place)
+        line["platform_fen"] = 0
+        if flags & bk.HAS_PLATFORM:
+            line["platform_fen"] = np.int32(s.blocks[bk.platform_place(place, flags)])
+        offer = np.int64(s.blocks[place + bk.L_OFFER])
+        line["promotion"] = offer & 0xFFFF
+        line["exception"] = offer >> 16
+        line["channel"] = o["channel"]
+        line["gift_of"] = 0
+        line["mismatch_fen"] = 0
+        line["hold_ttl_s"] = 0
+        line["pricing_version"] = 0
+        line["flags"] = CONTINUES if i > 0 else 0
+        line["verified"] = 0
+        line["key0"] = 0
+        line["key1"] = 0
+        line["key2"] = 0
+        line["key3"] = 0
+        place = bk.next_line(s, place, flags)
+    first = s.scratch_lines[0]
+    place = bk.first_key(s, block)
+    for k in range(bk.block_keys(s, block)):
+        word = np.int64(s.blocks[place + k])
+        token = s.keys[word & 0x3FFFFFFF]["token"]
+        kind = word >> 30
+        first["verified"] |= np.uint8(1 << kind)
+        if kind == 0:
+            first["key0"] = token
+        elif kind == 1:
+            first["key1"] = token
+        elif kind == 2:
+            first["key2"] = token
+        else:
+            first["key3"] = token
+    return count

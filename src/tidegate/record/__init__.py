@@ -1,0 +1,1 @@
+"""Versioned facts and their codecs: what the journal holds, byte by byte."""
