@@ -59,20 +59,19 @@ def settle_lines(plan: Plan, answers: Answers, sku_floor_fen: Integers) -> None:
 
 def _settle_sales(plan: Plan, answers: Answers, sku_floor_fen: Integers) -> None:
     sales, counts = plan.sales, plan.lines.tally
-    rows = counts.open_lines()
-    rows = rows[sales.row_of_line[rows] != ABSENT]
+    lines = counts.open_lines()
+    lines = lines[sales.row_of_line[lines] != ABSENT]
     part_of_row = sales.part_of_row
-    reasons = answers.part[part_of_row[sales.row_of_line[rows]]]
-    below = _below_floor(plan, part_of_row, sku_floor_fen)[sales.row_of_line[rows]]
+    row = sales.row_of_line[lines]
+    reasons = answers.part[part_of_row[row]]
+    below = _below_floor(plan, part_of_row, sku_floor_fen)
+    blamed = np.zeros(len(sales.part_order), dtype=np.bool_)
+    blamed[part_of_row[below]] = True
+    beside = (reasons == Reason.PRICE_BELOW_FLOOR) & blamed[part_of_row[row]] & ~below[row]
+    counts.assign(lines[beside], tally.REFUSED_WITH_ORDER)
     for reason in np.unique(reasons).tolist():
-        chosen = reasons == reason
-        if reason == 0:
-            counts.assign(rows[chosen], tally.ACCEPTED)
-            continue
-        if reason == Reason.PRICE_BELOW_FLOOR and bool((chosen & below).any()):
-            counts.assign(rows[chosen & ~below], tally.REFUSED_WITH_ORDER)
-            chosen &= below
-        counts.assign(rows[chosen], tally.REFUSED + reason_name(reason))
+        name = tally.ACCEPTED if reason == 0 else tally.REFUSED + reason_name(reason)
+        counts.assign(lines[(reasons == reason) & ~beside], name)
 
 
 def _below_floor(plan: Plan, part_of_row: Integers, sku_floor_fen: Integers) -> NDArray[np.bool_]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from tidegate.imports.order_lines import RETURN, WRITE_OFF
 from tidegate.imports.parsed_columns import ABSENT, Integers
 from tidegate.imports.plan import Plan, Step
-from tidegate.imports.ports import DeskPort
+from tidegate.imports.ports import DeskPort, NamedCommand
 from tidegate.imports.returns import Taken
+from tidegate.record.facts import AdjustStock
 from tidegate.record.lines import ALL_LINES, NO_SKU, OPERATION, SHIP
 from tidegate.record.lines import RETURN as RETURN_TO_STOCK
 
@@ -30,7 +31,6 @@ class BoundPlan:
     part_keys: NDArray[np.uint64]  # (parts, 2)
     shipment_keys: NDArray[np.uint64]  # (parts, 2)
     line_ids: dict[int, str]
-    sku_numbers: NDArray[np.uint32]
     port: DeskPort
 
     def chunks(self, step: Step, rows_max: int) -> Iterator[tuple[int, int]]:
@@ -75,10 +75,11 @@ class BoundPlan:
         rows["kind"] = RETURN_TO_STOCK
         return rows
 
-    def sku_and_units(self, line: int) -> tuple[int, int]:
-        """A write-off line's item number and its (negative) units."""
+    def write_off(self, line: int) -> NamedCommand:
+        """Units of a line without an order that left the stock."""
         lines = self.plan.lines
-        return int(self.sku_numbers[lines.sku[line]]), int(lines.quantity[line])
+        code, units = lines.sku_codes[lines.sku[line]], int(lines.quantity[line])
+        return NamedCommand(self.line_ids[line], AdjustStock(code, units))
 
 
 def bind(plan: Plan, port: DeskPort, channel: str) -> BoundPlan:
@@ -95,10 +96,12 @@ def bind(plan: Plan, port: DeskPort, channel: str) -> BoundPlan:
     assert not bool((rows["sku"] == NO_SKU).any()), "items are defined before a plan is bound"
     rows["key0"] = tokens[sales.row_customer]
     rows["verified"] = np.where(rows["key0"] != 0, ACCOUNT_VERIFIED, 0)
-    rows["channel"] = port.channel_number(channel)
+    number = port.channel_number(channel)
+    assert number is not None, "the channel is defined before a plan is bound"
+    rows["channel"] = number
     rows["id_hi"], rows["id_lo"] = part_keys[sales.part_of_row].T
     line_ids = _line_ids(plan, channel)
-    return BoundPlan(plan, rows, part_keys, shipment_keys, line_ids, sku_numbers, port)
+    return BoundPlan(plan, rows, part_keys, shipment_keys, line_ids, port)
 
 
 def _line_ids(plan: Plan, channel: str) -> dict[int, str]:

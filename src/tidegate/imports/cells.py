@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from tidegate.imports.refusal import CellRefused
 from tidegate.imports.spreadsheets import INEXACT_NUMBER
+from tidegate.record.facts import CODE_MAX
 from tidegate.record.lines import MONEY_FEN_MAX, QUANTITY_MAX
 
 ID_CHARS_MAX = 128
@@ -52,6 +53,14 @@ def parse_identifier(text: str, missing: str, unreadable: str) -> str:
         raise CellRefused(unreadable)
     if "E+" in code.upper() and _EXPONENT.match(code):
         raise CellRefused(unreadable)
+    return code
+
+
+def parse_sku_code(text: str) -> str:
+    """An item's code as the engine takes it: printable, at most CODE_MAX characters."""
+    code = parse_identifier(text, "sku_missing", "sku_unreadable")
+    if len(code) > CODE_MAX or not code.isprintable():
+        raise CellRefused("sku_unreadable")
     return code
 
 

@@ -30,7 +30,6 @@ class OrderLines:
 
     order_ids: list[str]
     sku_codes: list[str]
-    sku_names: list[str]
     customers: list[str]
     order: Integers
     sku: Integers
@@ -69,7 +68,7 @@ def read_order_lines(table: Table, found: ColumnMap, reading: OrderReading) -> O
     _settle_not_a_sale(columns, meaning.not_a_sale)
     order_ids, order = numbered(orders)
     identical = _settle_duplicates(columns, orders, reading.identical_lines)
-    skus = columns.parse(roles.SKU, _SKU_CODE, "")
+    skus = columns.parse(roles.SKU, cells.parse_sku_code, "")
     quantity = np.array(columns.parse(roles.QUANTITY, _quantity(decimal_mark), 0), dtype=np.int64)
     time_ms = _times(columns, reading, meaning.date_order)
     amounts = read_amounts(columns, order, quantity, decimal_mark)
@@ -84,11 +83,9 @@ def read_order_lines(table: Table, found: ColumnMap, reading: OrderReading) -> O
     spoiled = np.zeros(len(order_ids), dtype=np.bool_)
     spoiling = malformed[(order[malformed] != ABSENT) & ~cancels[malformed]]
     spoiled[order[spoiling]] = True
-    names = _first_names(columns.texts(roles.NAME), sku, len(sku_codes))
     return OrderLines(
         order_ids,
         sku_codes,
-        names,
         customers,
         order,
         sku,
@@ -106,7 +103,6 @@ def read_order_lines(table: Table, found: ColumnMap, reading: OrderReading) -> O
 _ORDER_ID = partial(
     cells.parse_identifier, missing="order_id_missing", unreadable="order_id_unreadable"
 )
-_SKU_CODE = partial(cells.parse_identifier, missing="sku_missing", unreadable="sku_unreadable")
 
 
 def _quantity(decimal_mark: str) -> "partial[int]":
@@ -208,11 +204,3 @@ def _refuse_conflicts(
     buyer = np.full(int(order.max(initial=-1)) + 1, ABSENT, dtype=np.int64)
     buyer[numbers] = customer[sales[first]]
     columns.refuse(sales[customer[sales] != buyer[order[sales]]], "order_has_two_buyers")
-
-
-def _first_names(texts: list[str], sku: Integers, skus: int) -> list[str]:
-    names = [""] * skus
-    for text, number in dict.fromkeys(zip(texts, sku.tolist(), strict=True)):
-        if number != ABSENT and not names[number]:
-            names[number] = text.strip()
-    return names

@@ -31,17 +31,30 @@ class ProgressFile:
     def __init__(self, folder: Path, sha256: str, options: str) -> None:
         self.path = folder / f"{sha256[:16]}.import"
         self._header = {"version": VERSION, "sha256": sha256, "options": options}
+        self._defined = b""
         self._file: int | None = None
 
-    def settled(self) -> Iterator[Settled]:
-        """Steps settled by an earlier run, in order. Raises ImportRefused where options differ."""
+    def begun(self) -> bytes | None:
+        """What an earlier run noted when it began; None where there was none.
+
+        Raises ImportRefused where it ran under other options.
+        """
         if not self.path.exists():
-            return
-        lines = self.path.read_bytes().split(b"\n")[:-1]  # the last is empty, or torn
-        if not lines:
-            return
-        self._check(lines[0])
-        for number, line in enumerate(lines[1:]):
+            return None
+        first = self._lines()[:1]
+        if not first:
+            return None
+        self._defined = self._check(first[0])
+        return self._defined
+
+    def begin(self, defined: bytes) -> None:
+        """Start a new file that notes which items this import defines, one byte each."""
+        self._defined = defined
+        self.restart([])
+
+    def settled(self) -> Iterator[Settled]:
+        """Steps settled by an earlier run, in order."""
+        for number, line in enumerate(self._lines()[1:]):
             try:
                 step, _, packed = line.partition(b" ")
                 found = Settled(int(step), base64.b64decode(packed, validate=True))
@@ -55,7 +68,8 @@ class ProgressFile:
         """Write the file anew with the steps that are kept, and leave it open for more."""
         self.close()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = [json.dumps(self._header).encode()]
+        defined = base64.b64encode(self._defined).decode()
+        text = [json.dumps(self._header | {"defined": defined}).encode()]
         text += [_line(entry) for entry in kept]
         temporary = self.path.with_suffix(".new")
         temporary.write_bytes(b"\n".join(text) + b"\n")
@@ -74,17 +88,22 @@ class ProgressFile:
             os.close(self._file)
             self._file = None
 
-    def _check(self, line: bytes) -> None:
+    def _lines(self) -> list[bytes]:
+        return self.path.read_bytes().split(b"\n")[:-1]  # what follows the last is empty, or torn
+
+    def _check(self, line: bytes) -> bytes:
         try:
             header = json.loads(line)
-        except ValueError:
+            defined = base64.b64decode(header.pop("defined"), validate=True)
+        except (ValueError, KeyError, AttributeError, TypeError):
             raise ImportRefused(f"{self.path} is not a progress file; move it away") from None
         if header != self._header:
             raise ImportRefused(
                 f"{self.path} belongs to an import of this file with other options "
-                f"({header.get('options')!r}, now {self._header['options']!r}). Repeat those "
-                "options, or delete that file to decide the file anew."
+                f"({header.get('options')}, now {self._header['options']}). Repeat those "
+                "options; decisions that were made stay as they are."
             )
+        return defined
 
 
 def _line(entry: Settled) -> bytes:

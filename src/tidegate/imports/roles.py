@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 ORDER = "order"
 LINE_ID = "line_id"
 SKU = "sku"
-NAME = "name"
 QUANTITY = "quantity"
 PRICE = "price"
 LINE_TOTAL = "line_total"
@@ -23,6 +22,9 @@ STATUS = "status"
 LIST_PRICE = "list_price"
 COST = "cost"
 FLOOR = "floor"
+QUANTITY_MAX = "quantity_max"
+QUANTITY_MIN = "quantity_min"
+SAFETY_STOCK = "safety_stock"
 
 WRITE_OFF = "write_off"
 REFUSE = "refuse"
@@ -58,7 +60,6 @@ _UCI = Profile(
     {
         ORDER: ("InvoiceNo", "Invoice"),
         SKU: ("StockCode",),
-        NAME: ("Description",),
         QUANTITY: ("Quantity",),
         TIME: ("InvoiceDate",),
         PRICE: ("UnitPrice", "Price"),
@@ -74,7 +75,6 @@ _TAOBAO = Profile(
         ORDER: ("主订单编号", "订单编号"),
         LINE_ID: ("子订单编号",),
         SKU: ("商家编码", "外部系统编号", "外部属性", "SKU编码"),
-        NAME: ("宝贝标题", "商品标题", "标题"),
         QUANTITY: ("购买数量", "宝贝数量"),
         PRICE: ("商品价格", "宝贝单价", "价格"),
         LINE_TOTAL: ("买家应付货款",),
@@ -92,7 +92,6 @@ _JD = Profile(
     {
         ORDER: ("订单号",),
         SKU: ("商家SKUID", "商家SKU", "货号", "商品编号", "商品ID"),
-        NAME: ("商品名称",),
         QUANTITY: ("订购数量",),
         PRICE: ("京东价",),
         LINE_TOTAL: ("商家应收",),
@@ -112,7 +111,6 @@ _GENERIC_CHINESE = Profile(
         ORDER: ("订单号", "订单编号", "单号", "订单ID"),
         LINE_ID: ("明细号", "子订单号", "行号"),
         SKU: ("商品编码", "SKU", "商品编号", "货号", "规格编码", "商家编码"),
-        NAME: ("商品名称", "品名", "名称", "商品标题"),
         QUANTITY: ("数量", "购买数量", "件数", "商品数量"),
         PRICE: ("单价", "成交价", "价格", "售价"),
         LINE_TOTAL: ("商家应收", "小计", "金额", "实付金额", "应收金额"),
@@ -131,7 +129,6 @@ _GENERIC_ENGLISH = Profile(
         ORDER: ("order_id", "order id", "order number", "order no", "order no.", "order", "id"),
         LINE_ID: ("line_id", "order line id", "line item id", "item id"),
         SKU: ("sku", "sku_code", "item code", "product code", "item sku", "code"),
-        NAME: ("name", "title", "product name", "item name", "description"),
         QUANTITY: ("quantity", "qty", "units", "item quantity"),
         PRICE: ("unit_price", "price", "item price", "unit price"),
         LINE_TOTAL: ("line_total", "line total", "receivable", "amount", "line amount"),
@@ -146,71 +143,41 @@ _GENERIC_ENGLISH = Profile(
 
 ORDER_PROFILES = (_UCI, _TAOBAO, _JD, _GENERIC_CHINESE, _GENERIC_ENGLISH)
 
-_CATALOGUE_COLUMNS = {
-    SKU: (
-        "sku",
-        "sku_code",
-        "code",
-        "item code",
-        "product code",
-        "StockCode",
-        "商家编码",
-        "商品编码",
-        "商家SKUID",
-        "规格编码",
-        "货号",
-        "商品编号",
-        "外部系统编号",
-    ),
-    NAME: (
-        "name",
-        "title",
-        "product name",
-        "description",
-        "宝贝标题",
-        "商品名称",
-        "商品标题",
-        "品名",
-        "标题",
-        "名称",
-    ),
-    LIST_PRICE: (
-        "list_price",
-        "list price",
-        "price",
-        "unit_price",
-        "UnitPrice",
-        "一口价",
-        "宝贝价格",
-        "原价",
-        "吊牌价",
-        "京东价",
-        "市场价",
-        "售价",
-        "价格",
-        "单价",
-    ),
-    COST: ("cost", "unit cost", "purchase price", "cost_price", "成本", "成本价", "进价", "采购价"),
-    FLOOR: ("floor", "price_floor", "red line", "minimum price", "红线价", "底价", "最低价"),
-}
-CATALOGUE_PROFILES = (Profile("catalogue", _CATALOGUE_COLUMNS, ((SKU,),)),)
+_SKU_NAMES = (
+    "sku", "sku_code", "code", "item code", "product code", "StockCode",
+    "商家编码", "商品编码", "商家SKUID", "规格编码", "货号", "商品编号", "外部系统编号",
+)  # fmt: skip
 
-_STOCK_COLUMNS = {
-    SKU: _CATALOGUE_COLUMNS[SKU],
-    QUANTITY: (
-        "quantity",
-        "qty",
-        "stock",
-        "on hand",
-        "units",
-        "available",
-        "库存",
-        "实物库存",
-        "库存数量",
-        "数量",
-        "可用库存",
-        "宝贝数量",
-        "可用数",
-    ),
-}
-STOCK_PROFILES = (Profile("stock", _STOCK_COLUMNS, ((SKU,), (QUANTITY,))),)
+_CATALOGUE = Profile(
+    "catalogue",
+    {
+        SKU: _SKU_NAMES,
+        LIST_PRICE: (
+            "list_price", "list price", "price", "unit_price", "UnitPrice",
+            "一口价", "宝贝价格", "原价", "吊牌价", "京东价", "市场价", "售价", "价格", "单价",
+        ),
+        COST: (
+            "cost_floor", "break-even price", "cost", "unit cost", "purchase price",
+            "保本价", "成本", "成本价", "进价", "采购价",
+        ),
+        FLOOR: ("red_line", "floor", "price_floor", "minimum price", "红线价", "底价", "最低价"),
+        QUANTITY_MAX: ("quantity_max", "max per order", "每单限购", "单笔上限"),
+        QUANTITY_MIN: ("quantity_min", "min per order", "起购数量", "起购"),
+        SAFETY_STOCK: ("safety_stock", "安全库存"),
+    },
+    ((SKU,), (LIST_PRICE,)),
+)  # fmt: skip
+CATALOGUE_PROFILES = (_CATALOGUE,)
+
+_STOCK = Profile(
+    "stock",
+    {
+        SKU: _SKU_NAMES,
+        QUANTITY: (
+            "quantity", "qty", "stock", "on hand", "units", "available",
+            "库存", "实物库存", "库存数量", "数量", "可用库存", "宝贝数量", "可用数",
+        ),
+    },
+    ((SKU,), (QUANTITY,)),
+)  # fmt: skip
+STOCK_PROFILES = (_STOCK,)

@@ -15,7 +15,7 @@ from tidegate.imports.answers import NO_MATCH, Answers, no_answers
 from tidegate.imports.bound import BoundPlan
 from tidegate.imports.order_lines import RETURN, SALE
 from tidegate.imports.plan import Step
-from tidegate.imports.ports import DeskPort, StockChange
+from tidegate.imports.ports import DeskPort
 from tidegate.imports.resume import ProgressFile, Settled
 from tidegate.imports.returns import ReturnMatcher
 from tidegate.record import lines as rec
@@ -123,8 +123,5 @@ class OrderRun:
         return int(refused[0]) if len(refused) else int(Reason.ACCEPTED)
 
     def _write_off(self, step: Step) -> Reasons:
-        changes = [
-            StockChange(self._bound.line_ids[line], *self._bound.sku_and_units(line))
-            for line in step.refs.tolist()
-        ]
-        return self._port.change_stock(changes, self._now_ms)
+        asked = [self._bound.write_off(line) for line in step.refs.tolist()]
+        return self._port.commands(asked, self._now_ms)
