@@ -43,7 +43,7 @@ from tidegate.engine.layout import (
     Array,
     State,
 )
-from tidegate.engine.tables import key_row, remember_order
+from tidegate.engine.tables import new_key, remember_order, token_of
 from tidegate.record.lines import FACT, PAID
 
 
@@ -220,16 +220,9 @@ def take_keys(s: State, line: Array, unpaid: bool) -> int:
     for kind in range(4):
         if s.scratch_keys[4 + kind] == 0:
             continue
-        token = line["key0"]
-        if kind == 1:
-            token = line["key1"]
-        elif kind == 2:
-            token = line["key2"]
-        elif kind == 3:
-            token = line["key3"]
         row = s.scratch_keys[kind]
         if row == NONE:
-            row = key_row(s, token)
+            row = new_key(s, token_of(line, kind))
             s.scratch_keys[kind] = row
         if unpaid:
             s.keys[row]["open_holds"] += 1

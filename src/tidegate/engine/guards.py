@@ -25,7 +25,13 @@ from tidegate.engine.layout import (
     Array,
     State,
 )
-from tidegate.engine.tables import find_counter, find_key, running_window
+from tidegate.engine.tables import (
+    HINTS,
+    find_key,
+    hinted_counter,
+    running_window,
+    token_of,
+)
 from tidegate.record.lines import FACT, PAID
 
 OK = 0
@@ -276,17 +282,18 @@ def below_floor(s: State, lines: Array, first: int, last: int) -> int:
 @kernel
 def find_keys(s: State, line: Array) -> None:
     """Look up the order's verified identity keys: rows (NONE = new) and presence in the scratch."""
+    hints = s.scratch_keys[HINTS]
     for kind in range(4):
-        token = line["key0"]
-        if kind == 1:
-            token = line["key1"]
-        elif kind == 2:
-            token = line["key2"]
-        elif kind == 3:
-            token = line["key3"]
+        token = token_of(line, kind)
         present = token != np.uint64(0) and (np.int64(line["verified"]) >> kind) & 1 == 1
+        row = NONE
+        if present:
+            if hints != NONE:
+                row = s.scratch_touch[hints + kind]
+            if row == NONE:
+                row = find_key(s, token)
         s.scratch_keys[4 + kind] = 1 if present else 0
-        s.scratch_keys[kind] = find_key(s, token) if present else NONE
+        s.scratch_keys[kind] = row
 
 
 @kernel
@@ -345,7 +352,7 @@ def counted(s: State, rule: int, kind: int) -> int:
     key = s.scratch_keys[kind]
     if key == NONE:
         return 0
-    row = find_counter(s, rule * 4 + kind, key)
+    row = hinted_counter(s, rule * 4 + kind, key)
     if row == NONE or np.int64(s.counters[row]["window"]) != running_window(s, rule):
         return 0
     return np.int64(s.counters[row]["value"])

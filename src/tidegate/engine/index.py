@@ -54,17 +54,23 @@ def tag_of(hashed: np.uint64) -> int:
 
 @kernel
 def index_seek(words: Array, cursor: int, tag: int) -> int:
-    """Position of the next word at or after `cursor` in this chain whose tag matches, or NONE."""
+    """Position of the next word at or after `cursor` in this chain whose tag matches, or NONE.
+
+    Tags stand two to a word and are compared two at a time.
+    """
     base = cursor & ~15
     slot = cursor & 15
+    both = np.uint32(tag | (tag << 16))
     while True:
         control = np.int64(words[base + 15])
         count = control & 0xFF
         while slot < count:
-            pair = np.int64(words[base + SLOTS + (slot >> 1)])
-            if ((pair >> ((slot & 1) << 4)) & 0xFFFF) == tag:
+            pair = words[base + SLOTS + (slot >> 1)] ^ both
+            if slot & 1 == 0 and pair & np.uint32(0xFFFF) == np.uint32(0):
                 return base + slot
-            slot += 1
+            if pair >> np.uint32(16) == np.uint32(0) and slot | 1 < count:
+                return base + (slot | 1)
+            slot = (slot | 1) + 1
         link = control >> 8
         if link == 0:
             return NONE

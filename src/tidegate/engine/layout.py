@@ -186,6 +186,7 @@ class State(NamedTuple):
     scratch_demand: Array
     scratch_keys: Array
     scratch_once: Array
+    scratch_touch: Array
     scratch_lines: Array
 
 

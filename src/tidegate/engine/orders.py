@@ -23,6 +23,10 @@ from tidegate.engine.layout import (
     State,
 )
 from tidegate.engine.tables import (
+    HINT_WORDS,
+    HINTED_COUNTERS,
+    HINTS,
+    find_counter,
     find_id,
     find_key,
     fingerprint,
@@ -31,10 +35,11 @@ from tidegate.engine.tables import (
     hash_id,
     hash_key,
     remember_refusal,
+    token_of,
 )
 from tidegate.record.lines import CONTINUES, DUPLICATE, FACT
 
-TOUCH = 64  # orders whose table rows are fetched ahead of judging them
+TOUCH = 192  # orders whose table rows are fetched ahead of judging them
 
 
 @kernel
@@ -47,32 +52,61 @@ def order_end(lines: Array, first: int) -> int:
 
 
 @kernel
-def touch_ahead(s: State, lines: Array, first: int, last: int) -> np.uint64:
-    """Read the cache lines that the next orders will need, so that the misses overlap.
+def touch_ahead(s: State, lines: Array, first: int, last: int) -> None:
+    """Look up the table rows of the next lines, stage by stage, so that cache misses overlap.
 
-    Only reads; what comes back keeps the compiler from leaving the reads out.
+    Only reads, and leaves hints (see `tables.HINTS`).
     """
     seen = np.uint64(0)
     for i in range(first, last):
         line = lines[i]
         bucket = index_bucket(s.order_index, hash_id(s, line["id_hi"], line["id_lo"]))
-        seen ^= np.uint64(s.order_index.words[bucket + 15])
-        if line["key0"] != np.uint64(0):
-            bucket = index_bucket(s.key_index, hash_key(s, line["key0"]))
-            seen ^= np.uint64(s.key_index.words[bucket + 15])
+        seen += np.uint64(s.order_index.words[bucket + 15])
+        for kind in range(4):
+            token = token_of(line, kind)
+            if token != np.uint64(0):
+                bucket = index_bucket(s.key_index, hash_key(s, token))
+                seen += np.uint64(s.key_index.words[bucket + 15])
     for i in range(first, last):
-        line = lines[i]
-        sku = np.int64(line["sku"])
-        if line["key0"] == np.uint64(0) or sku >= s.skus.shape[0]:
-            continue
-        if s.skus[sku]["plan_count"] == 0:
-            continue
-        key = find_key(s, line["key0"])
-        if key != NONE:
-            rule = np.int64(s.plans[np.int64(s.skus[sku]["plan_start"])])
-            bucket = index_bucket(s.counter_index, hash_counter(s, rule * 4, key))
-            word = np.int64(s.counter_index.words[bucket])
-            seen ^= np.uint64(word)
+        for kind in range(4):
+            token = token_of(lines[i], kind)
+            key = NONE
+            if token != np.uint64(0):
+                key = find_key(s, token)
+            s.scratch_touch[(i - first) * HINT_WORDS + kind] = key
+    for i in range(first, last):
+        seen += touch_counters(s, lines[i], (i - first) * HINT_WORDS)
+    for i in range((last - first) * HINT_WORDS):
+        place = i & (HINT_WORDS - 1)
+        if 4 <= place < 4 + HINTED_COUNTERS and s.scratch_touch[i] != NONE:
+            rule_kind = s.scratch_touch[i]
+            key = s.scratch_touch[i - place + (rule_kind & 3)]
+            s.scratch_touch[i + HINTED_COUNTERS] = find_counter(s, rule_kind, key)
+    s.scratch_keys[15] = np.int64(seen & np.uint64(0xFFFF))  # or the reads would be left out
+
+
+@kernel
+def touch_counters(s: State, line: Array, hints: int) -> np.uint64:
+    """Read the buckets of the counters that a line's SKU will ask for, and note which they are."""
+    seen = np.uint64(0)
+    found = 0
+    sku = np.int64(line["sku"])
+    if sku < s.skus.shape[0]:
+        start = np.int64(s.skus[sku]["plan_start"])
+        for p in range(start, start + np.int64(s.skus[sku]["plan_count"])):
+            rule = np.int64(s.plans[p])
+            keyed = np.int64(s.rules[rule]["keyed"])
+            for kind in range(4):
+                key = s.scratch_touch[hints + kind]
+                if (keyed >> kind) & 1 == 0 or key == NONE or found == HINTED_COUNTERS:
+                    continue
+                hashed = hash_counter(s, rule * 4 + kind, key)
+                bucket = index_bucket(s.counter_index, hashed)
+                seen += np.uint64(s.counter_index.words[bucket + 15])
+                s.scratch_touch[hints + 4 + found] = rule * 4 + kind
+                found += 1
+    for h in range(hints + 4 + found, hints + 4 + HINTED_COUNTERS):
+        s.scratch_touch[h] = NONE
     return seen
 
 
@@ -130,11 +164,13 @@ def decide_orders(s: State, lines: Array, outcomes: Array) -> int:
     forget(s)
     count = 0
     first = 0
-    touched = 0
+    touched, base = 0, 0
     while first < lines.shape[0]:
         if first >= touched:
             touched = min(first + TOUCH, lines.shape[0])
             touch_ahead(s, lines, first, touched)
+            base = first
+        s.scratch_keys[HINTS] = (first - base) * HINT_WORDS
         last = order_end(lines, first)
         out = outcomes[count]
         line = lines[first]
@@ -155,6 +191,7 @@ def decide_orders(s: State, lines: Array, outcomes: Array) -> int:
             )
         count += 1
         first = last
+    s.scratch_keys[HINTS] = NONE
     s.scalars[DECIDED_COUNT] += count
     return count
 
@@ -165,11 +202,13 @@ def fold_orders(s: State, lines: Array, outcomes: Array) -> int:
     forget(s)
     count = 0
     first = 0
-    touched = 0
+    touched, base = 0, 0
     while first < lines.shape[0]:
         if first >= touched:
             touched = min(first + TOUCH, lines.shape[0])
             touch_ahead(s, lines, first, touched)
+            base = first
+        s.scratch_keys[HINTS] = (first - base) * HINT_WORDS
         last = order_end(lines, first)
         out = outcomes[count]
         line = lines[first]
@@ -185,6 +224,7 @@ def fold_orders(s: State, lines: Array, outcomes: Array) -> int:
                 )
         count += 1
         first = last
+    s.scratch_keys[HINTS] = NONE
     s.scalars[DECIDED_COUNT] += count
     return count
 

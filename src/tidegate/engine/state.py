@@ -72,8 +72,9 @@ def new_state(capacity: Capacity, seed: bytes) -> State:
         scratch_multiple=np.zeros(lo.CHARGES_MAX, np.int64),
         scratch_words=reserve(lo.BLOCK_WORDS_MAX, np.uint32),
         scratch_demand=np.zeros((lo.DEMAND_MAX, 4), np.int64),
-        scratch_keys=np.zeros(16, np.int64),
+        scratch_keys=np.full(16, -1, np.int64),
         scratch_once=np.zeros(lo.MERGED_MAX, np.int64),
+        scratch_touch=np.zeros(1 << 12, np.int64),
         scratch_lines=np.zeros(64, LINE),
     )
 

@@ -35,6 +35,14 @@ from tidegate.engine.layout import (
 DAY_MS = 86_400_000
 EVICT_MAX = 4_096  # rows forgotten a batch
 
+# Looked up ahead for one line (`orders.touch_ahead`), in `scratch_touch`: four key rows, then the
+# counters of its SKU's rules as (rule and kind) and row. `scratch_keys[HINTS]` is where the order
+# being decided has its own, NONE = nowhere. Rows never move, so a row that was found stays right;
+# one that was not found may have been made since.
+HINTED_COUNTERS = 6
+HINT_WORDS = 16
+HINTS = 14
+
 
 @kernel
 def mix(h: np.uint64) -> np.uint64:
@@ -42,6 +50,18 @@ def mix(h: np.uint64) -> np.uint64:
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return h ^ (h >> np.uint64(31))
+
+
+@kernel
+def token_of(line: Array, kind: int) -> np.uint64:
+    """The token of one kind of key on a line; 0 = not supplied."""
+    if kind == 0:
+        return line["key0"]
+    if kind == 1:
+        return line["key1"]
+    if kind == 2:
+        return line["key2"]
+    return line["key3"]
 
 
 @kernel
@@ -131,11 +151,8 @@ def find_key(s: State, token: np.uint64) -> int:
 
 
 @kernel
-def key_row(s: State, token: np.uint64) -> int:
-    """The row of an identity key, made when it is new."""
-    row = find_key(s, token)
-    if row != NONE:
-        return row
+def new_key(s: State, token: np.uint64) -> int:
+    """A row for an identity key that has none."""
     row = s.scalars[KEY_COUNT]
     s.scalars[KEY_COUNT] += 1
     s.keys[row]["token"] = token
@@ -162,9 +179,20 @@ def find_counter(s: State, rule_kind: int, key: int) -> int:
 
 
 @kernel
+def hinted_counter(s: State, rule_kind: int, key: int) -> int:
+    """The row of a limit counter, or NONE; what was looked up ahead is not looked up again."""
+    hints = s.scratch_keys[HINTS]
+    if hints != NONE:
+        for h in range(hints + 4, hints + 4 + HINTED_COUNTERS):
+            if s.scratch_touch[h] == rule_kind and s.scratch_touch[h + HINTED_COUNTERS] != NONE:
+                return s.scratch_touch[h + HINTED_COUNTERS]
+    return find_counter(s, rule_kind, key)
+
+
+@kernel
 def counter_row(s: State, rule_kind: int, key: int) -> int:
     """The row of a limit counter, made when it is new."""
-    row = find_counter(s, rule_kind, key)
+    row = hinted_counter(s, rule_kind, key)
     if row != NONE:
         return row
     row = s.scalars[COUNTER_COUNT]
