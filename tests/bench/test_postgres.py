@@ -30,7 +30,7 @@ def conninfo() -> Iterator[str]:
 def terms_of(made: Terms, stock_units: int, budget_fen: int) -> Terms:
     return Terms(
         made.stock_units * 0 + stock_units, made.price_fen, made.price_floor_fen, made.limit_units,
-        made.promotions, budget_fen, made.channels, made.hold_ttl_s,
+        made.limit_groups, made.promotions, budget_fen, made.channels, made.hold_ttl_s,
     )  # fmt: skip
 
 

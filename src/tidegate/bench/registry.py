@@ -31,6 +31,7 @@ BENCHES: tuple[Bench, ...] = (
     Bench("machine", "raw disk, memory, hashing", "probe", 3, 2.0, 0.3, 60, beside=False),
     Bench("echo", "bare HTTP echo", "echo", 3, 5.0, 1.0, 90, beside=False),
     Bench("postgres", "textbook pattern on PostgreSQL", "postgres", 3, 8.0, 1.5, 120),
+    Bench("inprocess", "decisions in process, hot and mixed", "inprocess", 3, 2.0, 0.1, 240),
 )
 
 

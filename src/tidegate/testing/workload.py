@@ -33,9 +33,10 @@ class Terms:
     stock_units: Numbers
     price_fen: Numbers
     price_floor_fen: Numbers
-    limit_units: tuple[int, ...]  # by kind of identity key, per SKU and in total; 0 = no limit
+    limit_units: tuple[int, ...]  # by kind of identity key, in total; 0 = no limit
+    limit_groups: int  # SKU n counts in group n % limit_groups; 0 = each SKU counts alone
     promotions: int  # promotions 1..n
-    budget_fen: int  # of each promotion; what the shop takes under list price is drawn from it
+    budget_fen: int  # of each promotion; every receivable is drawn from it
     channels: int  # channels 0..n-1
     hold_ttl_s: int
 
@@ -121,6 +122,7 @@ def hot(
         price_fen=np.array([HOT_PRICE_FEN], np.int64),
         price_floor_fen=np.array([HOT_FLOOR_FEN], np.int64),
         limit_units=(HOT_LIMIT_UNITS, 0, 0, 0),
+        limit_groups=0,
         promotions=1,
         budget_fen=orders * HOT_PRICE_FEN * 5 // 4,
         channels=1,
@@ -182,6 +184,7 @@ def mixed(
         price_fen=sku_price_fen,
         price_floor_fen=sku_price_fen // 2,
         limit_units=(5, 5, 10, 0),
+        limit_groups=100,
         promotions=8,
         budget_fen=lines * 10_000,
         channels=channels,
