@@ -6,6 +6,7 @@ stays under 15 minutes. Never lets a test pass by being skipped without a reason
 
 import os
 import platform
+import re
 import subprocess
 import tomllib
 from collections import Counter, defaultdict
@@ -64,7 +65,7 @@ def unexplained(report: pytest.TestReport | pytest.CollectReport) -> bool:
         reason = str(report.wasxfail)
     else:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return reason.removeprefix("reason: ").removeprefix("Skipped: ").strip() in NO_REASON
+    return re.sub(r"^(reason:|Skipped:?)", "", reason).strip() in NO_REASON
 
 
 def fail_if_unexplained(report: pytest.TestReport | pytest.CollectReport) -> None:
