@@ -1,0 +1,1 @@
+"""What touches a person: identity tokens and the filter that keeps personal data out of records."""
