@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tidegate.journal.protocol import StoreInUse
 from tidegate.journal.sqlite_file import connect, journal_path
-from tidegate.journal.store import clear_unsafe, sync_directory
+from tidegate.journal.store import clear_unsafe
+from tidegate.storage.sqlite_schema import sync_directory
 
 _CHUNK_BYTES = 1 << 20
 PRIVATE_WAIT_S = 5.0

@@ -26,6 +26,7 @@ from tidegate.journal.protocol import (
     Fenced,
     Head,
     JournalError,
+    NotThisJournal,
     Payload,
     StoreFull,
     SyncFailed,
@@ -44,13 +45,13 @@ from tidegate.journal.sqlite_file import (
 )
 from tidegate.journal.sqlite_upkeep import prune_some, take_over
 from tidegate.journal.store import (
+    RESTORING_FILE,
     SpaceWatch,
     StoreLock,
-    free_bytes,
     is_unsafe,
     mark_unsafe,
-    sync_directory,
 )
+from tidegate.storage.sqlite_schema import free_disk_bytes, sync_directory
 
 TAIL_ENTRIES = 16  # re-hashed at every start
 
@@ -70,7 +71,7 @@ class SqliteSettings:
     wal_limit_bytes: int = 64 << 20  # the log starts over beyond this
     step_bytes: int = 8 << 20  # moved into the database at a time
     lock: bool = True  # tests of the fence alone go without
-    free: Callable[[Path], int] = free_bytes  # tests shrink the disk
+    free: Callable[[Path], int] = free_disk_bytes  # tests shrink the disk
 
 
 DEFAULTS = SqliteSettings()
@@ -79,7 +80,14 @@ DEFAULTS = SqliteSettings()
 class SqliteJournal:
     """The journal of `stream` in `directory`, open for writing. See `protocol.Journal`."""
 
-    def __init__(self, directory: Path, stream: str, settings: SqliteSettings = DEFAULTS) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        stream: str,
+        settings: SqliteSettings = DEFAULTS,
+        *,
+        restoring: bool = False,
+    ) -> None:
         """Take the lock, bring the end of the journal in order, check it.
 
         Raises StoreInUse, NotThisJournal, Corrupt, StoreFull or SyncFailed.
@@ -94,6 +102,8 @@ class SqliteJournal:
         self._unresolved: Head | None = None
         self._dead = ""
         os.makedirs(directory, mode=0o700, exist_ok=True)
+        if not restoring and (directory / RESTORING_FILE).exists():
+            raise NotThisJournal(f"a restore into {directory} has not ended: run it again first")
         self._lock = StoreLock(directory) if settings.lock else None
         try:
             if is_unsafe(directory):
@@ -202,7 +212,7 @@ class SqliteJournal:
     def prune(self, through_seq: int) -> Head:
         """Delete the entries up to `through_seq`; the new base. `archive` says which may go."""
         while True:
-            base = self._upkeep(lambda writer: prune_some(writer, through_seq))
+            base = self._upkeep(0, lambda writer: prune_some(writer, through_seq))
             if base.seq >= min(through_seq, self.head().seq):
                 return base
 
@@ -212,16 +222,18 @@ class SqliteJournal:
         They continue the head; an empty journal may start after any `base`. Raises Corrupt when
         they don't, whatever is wrong with them. Does not claim: a restored journal has no owner.
         """
-        return self._upkeep(lambda writer: take_over(writer, self._chain, base, entries))
+        size = sum(len(entry.payload) for entry in entries)
+        return self._upkeep(size, lambda writer: take_over(writer, self._chain, base, entries))
 
-    def _upkeep(self, work: Callable[[sqlite3.Connection], Head]) -> Head:
+    def _upkeep(self, size: int, work: Callable[[sqlite3.Connection], Head]) -> Head:
         with self._append_lock:
             self._require_alive()
+            self._space.require(size)
             try:
                 result = work(self._writer)
             except sqlite3.Error as error:
                 raise self._meaning(error, None) from error
-            self._checkpointer.note(self._settings.step_bytes)
+            self._checkpointer.note(size + self._settings.page_bytes)
         return result
 
     def close(self) -> None:

@@ -12,22 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tidegate.journal.protocol import StoreFull, StoreInUse
+from tidegate.storage.sqlite_schema import free_disk_bytes, sync_directory
 
 JOURNAL_FILE = "journal.db"
 LOCK_FILE = "journal.lock"
 UNSAFE_FILE = "journal.unsafe"  # written after a failed sync: the next start must redo the tail
+RESTORING_FILE = "restore.begun"  # a restore has begun here and not ended
 
 SPACE_CHECK_S = 0.2
 SPACE_CHECK_BYTES = 8 << 20
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in `directory` durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class StoreLock:
@@ -71,7 +64,7 @@ class SpaceWatch:
         self._directory = directory
         self._reserve_bytes = reserve_bytes
         self._monotonic = monotonic
-        self._free = free or free_bytes
+        self._free = free or free_disk_bytes
         self._next_s = monotonic()
         self._unchecked_bytes = 0
 
@@ -92,12 +85,6 @@ class SpaceWatch:
             raise StoreFull(free, self._reserve_bytes)
         self._unchecked_bytes = 0
         self._next_s = now_s + SPACE_CHECK_S
-
-
-def free_bytes(directory: Path) -> int:
-    """Room left for an unprivileged process on the file system of `directory`."""
-    status = os.statvfs(directory)
-    return status.f_bavail * status.f_frsize
 
 
 def mark_unsafe(directory: Path, why: str) -> None:
