@@ -186,7 +186,9 @@ def test_an_area_stands_for_its_folder_but_not_as_a_value(tmp_path: Path) -> Non
         "http",
         "-x",
     ]
-    assert pytest_arguments(tmp_path, ["tests/http/a.py"]) == ["tests/http/a.py"]
+    (tmp_path / "http" / "test_a.py").touch()
+    assert pytest_arguments(tmp_path, ["http/test_a.py"]) == ["tests/http/test_a.py"]
+    assert pytest_arguments(tmp_path, ["tests/http/a.py", "-x"]) == ["tests/http/a.py", "-x"]
 
 
 def kill_while_pip_runs(root: Path) -> None:

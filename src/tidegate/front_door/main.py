@@ -74,11 +74,11 @@ def hand_over(place: Place, arguments: Sequence[str]) -> None:
 
 
 def pytest_arguments(tests: Path, arguments: Sequence[str]) -> list[str]:
-    """What pytest is given: the name of an area (`rules`) stands for its folder (`tests/rules`)."""
+    """What pytest is given: an area's name (`rules`) stands for its folder, as does a file below."""
     given = []
     for position, argument in enumerate(arguments):
         is_value = position > 0 and arguments[position - 1] in PYTEST_OPTIONS_WITH_VALUE
-        is_area = re.fullmatch(r"\w+", argument) and (tests / argument).is_dir()
+        is_area = re.match(r"\w", argument) and (tests / argument).exists()
         given.append(f"tests/{argument}" if is_area and not is_value else argument)
     return given
 
