@@ -74,7 +74,7 @@ def hand_over(place: Place, arguments: Sequence[str]) -> None:
 
 
 def pytest_arguments(tests: Path, arguments: Sequence[str]) -> list[str]:
-    """What pytest is given: an area's name (`rules`) stands for its folder, as does a file below."""
+    """What pytest is given: an area's name (`rules`) stands for its folder; a file likewise."""
     given = []
     for position, argument in enumerate(arguments):
         is_value = position > 0 and arguments[position - 1] in PYTEST_OPTIONS_WITH_VALUE

@@ -37,7 +37,7 @@ def fits(version: Optional[Tuple[int, ...]]) -> bool:
 
 def probe(executable: str, can_make_environments: bool = True) -> Optional[Tuple[int, ...]]:
     """The version of that Python, or None where it does not run or lacks the venv modules."""
-    modules = "import ensurepip, venv; " if can_make_environments else ""
+    modules = "from ensurepip import version; import venv; " if can_make_environments else ""
     code = modules + "import sys; print('%d %d' % sys.version_info[:2])"
     try:
         out = subprocess.check_output(
