@@ -27,6 +27,7 @@ from tidegate.engine.guards import available_units
 from tidegate.engine.index import NONE
 from tidegate.engine.layout import Array, Capacity
 from tidegate.engine.operations import decide_operations, fold_operations
+from tidegate.engine.digest import digest_of
 from tidegate.engine.orders import decide_orders, fold_orders, forget
 from tidegate.engine.state import Counts, Room, new_state, room, state_parts
 from tidegate.engine.tables import find_id, hash_id, remember_order, remember_refusal
@@ -161,13 +162,8 @@ class Machine:
         return [*state_parts(self.state, used), ("catalogue", catalogue)]
 
     def digest(self) -> str:
-        """SHA-256 over names and bytes of `parts`: the same state, the same digest."""
-        total = hashlib.sha256()
-        for name, rows in self.parts():
-            total.update(f"{name} {rows.nbytes}\n".encode())
-            if rows.nbytes:
-                total.update(np.ascontiguousarray(rows).view(np.uint8).data)
-        return total.hexdigest()
+        """The digest of the state (`digest.digest_of`): the same state, the same digest."""
+        return digest_of(self.parts())
 
     def load_catalogue(self, data: bytes) -> None:
         """Take the catalogue of a snapshot."""

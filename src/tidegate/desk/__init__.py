@@ -1,0 +1,1 @@
+"""The desk: where a shop's orders are gathered, decided, made durable and answered."""

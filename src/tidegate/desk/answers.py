@@ -1,0 +1,71 @@
+"""What the desk answers, and what it says when it cannot answer.
+
+Every answer is given after the entry that decides it is durable, never before.
+"""
+
+from typing import NamedTuple
+
+from tidegate.domain.reasons import Reason
+from tidegate.engine.layout import Array
+from tidegate.record.facts import AnyFact
+
+
+class Decision(NamedTuple):
+    """One order, decided and durable."""
+
+    reason: int
+    duplicate: bool
+    rule: int
+    has: int
+    mask: int
+    short: int
+    seq: int
+    position: int
+    hold_expires_ms: int
+
+
+class ManyDecided(NamedTuple):
+    """Many orders or operations, decided and durable: one OUTCOME row each."""
+
+    outcomes: Array
+    seq: int
+    position: int
+
+
+class CommandAnswer(NamedTuple):
+    """A command, decided and durable."""
+
+    reason: Reason
+    duplicate: bool
+    seq: int
+    fact: AnyFact | None
+
+
+class DeskStatus(NamedTuple):
+    """How a desk is."""
+
+    ready: bool
+    why: str
+    seq: int
+    epoch: int
+    inbox: int
+    now_ms: int
+    decided: int
+    accepted: int
+    live: int
+
+
+class DeskBusy(Exception):
+    """The inbox is full, or this channel's share of it: repeat the same id after a while."""
+
+    def __init__(self, retry_after_s: float, why: str = "the inbox is full") -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(f"{why}; repeat the same id after {retry_after_s:g} s")
+
+
+class DeskUnready(Exception):
+    """The desk takes nothing now; the message says why and what to do."""
+
+
+class Undecided(Exception):
+    """Whether it was decided is not known: repeat the same id."""

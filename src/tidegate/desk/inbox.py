@@ -1,0 +1,141 @@
+"""What waits at the desk: bounded, shared fairly among channels, with a reserved lane at its head.
+
+The lane is for pauses and other commands of operators, so a crowd can't keep a stop from coming
+through. Nothing is decided here, and nothing that was taken in is ever dropped.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tidegate.desk.answers import DeskBusy
+from tidegate.engine.layout import Array
+from tidegate.record.facts import Command
+from tidegate.record.lines import LINE
+
+LINES_MAX = 1 << 16  # that may wait
+BATCH_LINES_MAX = 1 << 14  # that one batch takes
+LANE_MAX = 1 << 12
+FAIR_FROM = LINES_MAX // 2  # from here on a channel only gets its share
+
+Done = Callable[[Any, BaseException | None], None]
+
+CHANNEL_AT = LINE.fields["channel"][1]  # type: ignore[index]
+
+
+class Asked(NamedTuple):
+    """Rows that somebody waits for: of one order (bytes) or of many (an array)."""
+
+    rows: Any
+    count: int
+    channel: int
+    done: Done
+
+
+class AskedCommand(NamedTuple):
+    """A command that somebody waits for."""
+
+    id_hi: int
+    id_lo: int
+    command: Command
+    actor: int
+    approver: int
+    done: Done
+
+
+class Batch(NamedTuple):
+    """What one batch takes: commands first, then orders, then operations."""
+
+    commands: list[AskedCommand]
+    orders: list[Asked]
+    operations: list[Asked]
+
+
+class Inbox:
+    """Orders, operations and commands in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self._orders: list[Asked] = []
+        self._operations: list[Asked] = []
+        self._lane: list[AskedCommand] = []
+        self._by_channel = [0] * 256
+
+    def __len__(self) -> int:
+        return len(self._orders) + len(self._operations) + len(self._lane)
+
+    def add_order(self, lines: bytes, done: Done) -> None:
+        """Take in one order: n × 96 bytes. Raises DeskBusy."""
+        count = len(lines) // LINE.itemsize
+        channel = lines[CHANNEL_AT]
+        if self.lines + count > FAIR_FROM:
+            self._require_share(count, channel)
+        self.lines += count
+        self._by_channel[channel] += count
+        self._orders.append(Asked(lines, count, channel, done))
+
+    def add_rows(self, rows: Array, done: Done) -> None:
+        """Take in many orders at once; all lines count for the first one's channel."""
+        channel = int(rows["channel"][0]) if len(rows) else 0
+        self._require_share(len(rows), channel)
+        self.lines += len(rows)
+        self._by_channel[channel] += len(rows)
+        self._orders.append(Asked(rows, len(rows), channel, done))
+
+    def add_operations(self, rows: Array, done: Done) -> None:
+        """Take in operations. They count as lines; what frees stock is not kept waiting longer."""
+        if self.lines + len(rows) > LINES_MAX:
+            raise DeskBusy(1.0)
+        self.lines += len(rows)
+        self._operations.append(Asked(rows, len(rows), 0, done))
+
+    def add_command(self, asked: AskedCommand) -> None:
+        """Take in a command on the reserved lane."""
+        if len(self._lane) >= LANE_MAX:
+            raise DeskBusy(1.0, "too many commands wait")
+        self._lane.append(asked)
+
+    def take(self) -> Batch:
+        """What the next batch decides: all commands, and as many rows as a batch takes."""
+        lane, self._lane = self._lane, []
+        room = BATCH_LINES_MAX
+        operations, room = self._cut(self._operations, room)
+        orders, room = self._cut(self._orders, room)
+        for asked in orders:
+            self._by_channel[asked.channel] -= asked.count
+            self.lines -= asked.count
+        for asked in operations:
+            self.lines -= asked.count
+        self._orders = self._orders[len(orders) :]
+        self._operations = self._operations[len(operations) :]
+        return Batch(lane, orders, operations)
+
+    def _cut(self, waiting: list[Asked], room: int) -> tuple[list[Asked], int]:
+        for taken, asked in enumerate(waiting):
+            if asked.count > room:
+                return waiting[:taken], room
+            room -= asked.count
+        return waiting, room
+
+    def _require_share(self, count: int, channel: int) -> None:
+        if self.lines + count > LINES_MAX:
+            raise DeskBusy(1.0)
+        if self.lines + count <= FAIR_FROM:
+            return
+        waiting = sum(1 for lines in self._by_channel if lines)
+        others = waiting - (1 if self._by_channel[channel] else 0)
+        if others and self._by_channel[channel] + count > LINES_MAX // (others + 1):
+            raise DeskBusy(1.0, "this channel's share of the inbox is full")
+
+
+def lines_of(orders: list[Asked]) -> Array:
+    """All lines of a batch's orders as LINE rows."""
+    if all(type(asked.rows) is bytes for asked in orders):
+        return np.frombuffer(b"".join([asked.rows for asked in orders]), LINE)
+    return np.concatenate(
+        [
+            np.frombuffer(asked.rows, LINE) if type(asked.rows) is bytes else asked.rows
+            for asked in orders
+        ]
+    )

@@ -1,0 +1,114 @@
+"""From files to a machine: the newest usable snapshot, then the journal's entries after it.
+
+A snapshot that cannot be used is passed over with its reason; the journal alone is enough. Nothing
+is decided here.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tidegate.engine.layout import Capacity
+from tidegate.engine.machine import Machine
+from tidegate.engine.snapshot import (
+    SnapshotRefused,
+    list_snapshots,
+    load_snapshot,
+    read_snapshot_head,
+)
+from tidegate.journal.chain import Chain
+from tidegate.journal.protocol import BATCH, GENESIS, Entry, Head, JournalReader
+from tidegate.record import entry as en
+from tidegate.record import facts as f
+
+
+class Recovered(NamedTuple):
+    """A machine as of `head`, and how it came to be."""
+
+    machine: Machine
+    head: Head
+    snapshot_seq: int
+    folded: int
+    passed_over: list[str]
+
+
+def entries_after(journal: JournalReader, seq: int) -> Iterator[Entry]:
+    """Every entry after `seq`, read a part at a time."""
+    while True:
+        entries = journal.read(seq + 1)
+        if not entries:
+            return
+        yield from entries
+        seq = entries[-1].seq
+
+
+def recover(
+    journal: JournalReader,
+    snapshots: Path,
+    seed: bytes,
+    capacity: Capacity | None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Recovered:
+    """Rebuild a shop's machine. Raises what reading the journal raises, EntryCorrupt, EntryTooNew.
+
+    `progress` gets the sequence folded so far.
+    """
+    passed_over: list[str] = []
+    machine, head = from_snapshot(journal, snapshots, seed, capacity, passed_over)
+    start = head.seq
+    chain = Chain(journal.stream)
+    if start == 0:
+        head = journal.base()
+        if head != GENESIS:
+            raise SnapshotRefused(
+                f"entries up to {head.seq} were pruned and no snapshot after them can be used: "
+                + ("; ".join(passed_over) or "there is none")
+                + ". Restore the archive beside the journal."
+            )
+    for entry in entries_after(journal, head.seq):
+        head = chain.check([entry], head)
+        if entry.kind == BATCH:
+            machine.fold(entry.payload)
+            progress(entry.seq)
+    return Recovered(machine, head, start, head.seq - start, passed_over)
+
+
+def from_snapshot(
+    journal: JournalReader,
+    snapshots: Path,
+    seed: bytes,
+    capacity: Capacity | None,
+    passed_over: list[str],
+) -> tuple[Machine, Head]:
+    """The newest snapshot that is in this journal's past, or an empty machine."""
+    for path in reversed(list_snapshots(snapshots)):
+        try:
+            said = read_snapshot_head(path)
+            found = journal.read(said.seq, 1)
+            if not found or found[0].hash.hex() != said.chain_hash:
+                raise SnapshotRefused(f"{path.name} is not of this journal's past")
+            machine = Machine(seed, capacity)
+            load_snapshot(machine, path, journalled_digest(journal, said.seq))
+        except SnapshotRefused as refused:
+            passed_over.append(str(refused))
+            continue
+        return machine, found[0].head
+    return Machine(seed, capacity), GENESIS
+
+
+def journalled_digest(journal: JournalReader, seq: int, look: int = 4_096) -> str:
+    """The digest that the journal notes for the snapshot after `seq`; "" if not noted soon after.
+
+    A snapshot newer than its note (the desk ended in between) is checked against its own digest.
+    """
+    for count, entry in enumerate(entries_after(journal, seq)):
+        if count >= look:
+            break
+        if entry.kind != BATCH or len(entry.payload) > 1 << 16:
+            continue
+        for frame in en.read_frames(en.aligned(entry.payload)):
+            if frame.kind == en.NOTE:
+                note = f.decode_note(frame.body.tobytes())
+                if note.kind == "snapshot" and note.seq == seq:
+                    return note.digest
+    return ""
