@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tidegate.journal.archive import ARCHIVE_DIRECTORY, Archive, WholeJournal
 from tidegate.journal.protocol import Corrupt, Head, JournalError
-from tidegate.journal.segment import Segment, SegmentFile, check_segment, segments_in, write_segment
+from tidegate.journal.segment import Segment, SegmentFile, check_segment, segments_in
 from tidegate.journal.sqlite import SqliteJournal, SqliteSettings
 from tidegate.journal.sqlite_file import SqliteReader
 from tidegate.journal.store import RESTORING_FILE

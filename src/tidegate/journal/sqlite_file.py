@@ -4,6 +4,7 @@ Always: the fence is a trigger in the file itself, so that no writer gets past i
 Never: a read transaction outlives the call that needed it.
 """
 
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -120,6 +121,7 @@ class SqliteReader:
         self._steps_aside = steps_aside
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._file = (0, 0)
         self._closed = False
 
     def base(self) -> Head:
@@ -168,10 +170,15 @@ class SqliteReader:
         if self._steps_aside and is_unsafe(self._directory):
             self._drop()
             raise SyncFailed("a sync failed here: wait until the server has started again")
+        path = journal_path(self._directory)
+        try:
+            status = os.stat(path)
+        except FileNotFoundError:
+            self._drop()
+            return None
+        if self._file != (status.st_dev, status.st_ino):
+            self._drop()  # another file was put in its place
         if self._connection is None:
-            path = journal_path(self._directory)
-            if not path.exists():
-                return None
             connection = connect(path, "ro")
             try:
                 ready = check_format(connection, self.stream)
@@ -182,6 +189,7 @@ class SqliteReader:
                 connection.close()
                 return None
             self._connection = connection
+            self._file = (status.st_dev, status.st_ino)
         return self._connection
 
     def _drop(self) -> None:
