@@ -19,10 +19,10 @@ ID_CHARS_MAX = 128
 _CURRENCY = re.compile(
     r"^(?:CNY|RMB|GBP|USD|EUR|HKD|¥|￥|£|\$|€)|(?:CNY|RMB|GBP|USD|EUR|HKD|元|圆)$", re.IGNORECASE
 )
-_PLAIN = re.compile(r"^[+-]?\d+$")
-_POINT = re.compile(r"^[+-]?\d*\.\d+$|^[+-]?\d+\.$")
-_GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?$")
-_EXPONENT = re.compile(r"^[+-]?\d+(?:\.\d+)?[eE][+-]?\d+$")
+_PLAIN = re.compile(r"^[+-]?\d+$", re.ASCII)
+_POINT = re.compile(r"^[+-]?\d*\.\d+$|^[+-]?\d+\.$", re.ASCII)
+_GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?$", re.ASCII)
+_EXPONENT = re.compile(r"^[+-]?\d+(?:\.\d+)?[eE][+-]?\d+$", re.ASCII)
 _EXPORT_QUOTE = re.compile(r'^="(.*)"$')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ONE = Decimal(1)

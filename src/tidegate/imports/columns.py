@@ -171,9 +171,15 @@ def _refuse_twice(header: Sequence[str], columns: Mapping[str, int]) -> None:
 
 def _missing_text(header: Sequence[str], profile: Profile, columns: Mapping[str, int]) -> str:
     lines = []
+    unused = [name for position, name in enumerate(header) if position not in columns.values()]
     for group in _missing(profile, columns):
         names = [name for role in group for name in profile.columns[role]]
-        near = difflib.get_close_matches(names[0].casefold(), header, n=2, cutoff=0.5)
+        wanted = {folded_name(name) for name in names}
+        near = [
+            name
+            for name in unused
+            if difflib.get_close_matches(folded_name(name), wanted, n=1, cutoff=0.7)
+        ]
         hint = f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
         lines.append(f"  {' or '.join(group)}: one of {', '.join(names)}{hint}")
     return (

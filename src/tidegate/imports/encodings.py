@@ -53,8 +53,10 @@ def _named(raw: bytes) -> str | None:
 
 
 def _strict(raw: bytes, name: str) -> str:
+    # The codec utf-8-sig counts a fault's offset without the mark; as plain UTF-8 it is exact.
+    codec = "utf-8" if name == "utf-8-sig" else name
     try:
-        return raw.decode(name)
+        return raw.decode(codec)
     except UnicodeDecodeError as error:
         raise ImportRefused(
             f"the file is not {name}: {_place(raw, error, name)}. "

@@ -16,7 +16,7 @@ from tidegate.record.lines import QUANTITY_MAX
 
 NONE = "none"
 ENOUGH = "enough"
-_PERCENT = re.compile(r"^percent-of-median:(\d{1,3})(?:\.(\d{1,2}))?$")
+_PERCENT = re.compile(r"^percent-of-median:(\d{1,3})(?:\.(\d{1,2}))?$", re.ASCII)
 BASIS_POINTS = 10_000
 
 
@@ -79,7 +79,7 @@ def opening_units(lines: OrderLines, opening: str, by_code: dict[str, int] | Non
     if opening == NONE:
         return np.zeros(count, dtype=np.int64)
     if opening != ENOUGH:
-        if not opening.isdecimal() or int(opening) > QUANTITY_MAX:
+        if not (opening.isascii() and opening.isdecimal()) or int(opening) > QUANTITY_MAX:
             raise ImportRefused(
                 f"--opening-stock {opening!r}: write enough, none, "
                 f"a number up to {QUANTITY_MAX:,}, or the path of a stock file"

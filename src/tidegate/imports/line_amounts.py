@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tidegate.imports import cells, roles
+from tidegate.imports import cells, roles, tally
 from tidegate.imports.parsed_columns import ABSENT, Integers, ParsedColumns
 from tidegate.imports.refusal import CellRefused
 from tidegate.record.lines import MONEY_FEN_MAX
@@ -71,7 +71,7 @@ def _shared(
     A total above the list amounts holds freight: then the lines keep their list amounts.
     """
     shared = listed.copy()
-    rows = np.flatnonzero((order != ABSENT) & (columns.tally.rows == -1) & (listed > 0))
+    rows = np.flatnonzero((order != ABSENT) & (columns.tally.rows == tally.OPEN) & (listed > 0))
     rows = rows[np.argsort(order[rows], kind="stable")]
     edges = np.flatnonzero(np.diff(order[rows])) + 1
     for group in np.split(rows, edges):
@@ -100,7 +100,7 @@ def _rounded_to_zero(
     """Which zero prices were positive before they were rounded to 0.01."""
     rounded = np.zeros(len(price), dtype=np.bool_)
     texts = columns.texts(role)
-    for row in np.flatnonzero((price == 0) & (columns.tally.rows == -1)).tolist():
+    for row in np.flatnonzero((price == 0) & (columns.tally.rows == tally.OPEN)).tolist():
         try:
             rounded[row] = cells.parse_decimal(texts[row], "money", decimal_mark) > 0
         except CellRefused:

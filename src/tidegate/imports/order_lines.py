@@ -79,7 +79,7 @@ def read_order_lines(table: Table, found: ColumnMap, reading: OrderReading) -> O
     kind = _kinds(columns, quantity, cancels, meaning.negative_quantity == roles.WRITE_OFF)
     _refuse_conflicts(columns, order, customer, kind)
     malformed = columns.settle()
-    kind[columns.tally.rows != -1] = OUT
+    kind[columns.tally.rows != tally.OPEN] = OUT
     spoiled = np.zeros(len(order_ids), dtype=np.bool_)
     spoiling = malformed[(order[malformed] != ABSENT) & ~cancels[malformed]]
     spoiled[order[spoiling]] = True
@@ -154,7 +154,7 @@ def _settle_duplicates(columns: ParsedColumns, orders: list[str], identical: str
     same: list[int] = []
     repeated: list[int] = []
     reused: list[int] = []
-    still_open = (columns.tally.rows == -1).tolist()
+    still_open = (columns.tally.rows == tally.OPEN).tolist()
     line_ids = columns.texts(roles.LINE_ID)
     for row, content in enumerate(contents):
         if not still_open[row] or not orders[row]:
@@ -199,7 +199,7 @@ def _refuse_conflicts(
     columns: ParsedColumns, order: Integers, customer: Integers, kind: NDArray[np.uint8]
 ) -> None:
     """One order has one buyer: a sale line that names another than its order's first is refused."""
-    sales = np.flatnonzero((kind == SALE) & (order != ABSENT) & (columns.tally.rows == -1))
+    sales = np.flatnonzero((kind == SALE) & (order != ABSENT) & (columns.tally.rows == tally.OPEN))
     numbers, first = np.unique(order[sales], return_index=True)
     buyer = np.full(int(order.max(initial=-1)) + 1, ABSENT, dtype=np.int64)
     buyer[numbers] = customer[sales[first]]

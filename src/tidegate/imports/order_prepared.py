@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tidegate.imports import columns, floors, items, order_lines, roles
+from tidegate.imports import columns, floors, items, order_lines, roles, tally
 from tidegate.imports.files import FileRead, Reading, read_file
 from tidegate.imports.order_lines import OrderLines, OrderReading
 from tidegate.imports.parsed_columns import Integers
@@ -89,7 +89,7 @@ def stock_by_code(path: Path) -> dict[str, int]:
     table = read_file(path).table
     stock = items.read_stock(table, columns.map_columns(table.header, roles.STOCK_PROFILES))
     if len(stock.line_of) < len(table.rows):
-        bad = int(np.flatnonzero(stock.tally.rows != -1)[0])
+        bad = int(np.flatnonzero(stock.tally.rows != tally.OPEN)[0])
         raise ImportRefused(
             f"{path}, line {table.line_numbers[bad]}: {stock.tally.name_of(bad)}; "
             "opening stock is taken whole or not at all"

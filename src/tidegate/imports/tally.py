@@ -27,7 +27,7 @@ WRITE_OFF_REFUSED = "write_off_refused:"
 SETTLED = frozenset({ACCEPTED, RETURN_MATCHED, WRITTEN_OFF, BLANK})
 
 Indexes = NDArray[np.int64]
-_OPEN = -1
+OPEN = -1
 
 
 class LineTally:
@@ -36,11 +36,11 @@ class LineTally:
     def __init__(self, lines: int) -> None:
         self.names: list[str] = []
         self._number: dict[str, int] = {}
-        self.rows = np.full(lines, _OPEN, dtype=np.int16)
+        self.rows = np.full(lines, OPEN, dtype=np.int16)
 
     def assign(self, lines: Indexes, name: str) -> None:
         """Put open lines into a row. Asserts that none of them has a row already."""
-        assert bool((self.rows[lines] == _OPEN).all()), f"a line was counted twice: {name}"
+        assert bool((self.rows[lines] == OPEN).all()), f"a line was counted twice: {name}"
         number = self._number.setdefault(name, len(self._number))
         if number == len(self.names):
             self.names.append(name)
@@ -48,13 +48,13 @@ class LineTally:
 
     def assign_open(self, lines: Indexes, name: str) -> Indexes:
         """Put those of the lines that are still open into a row; returns which they were."""
-        still_open: Indexes = lines[self.rows[lines] == _OPEN]
+        still_open: Indexes = lines[self.rows[lines] == OPEN]
         self.assign(still_open, name)
         return still_open
 
     def open_lines(self) -> Indexes:
         """The lines that have no row yet."""
-        return np.flatnonzero(self.rows == _OPEN)
+        return np.flatnonzero(self.rows == OPEN)
 
     def lines_in(self, name: str) -> Indexes:
         """The lines of one row."""
@@ -66,5 +66,5 @@ class LineTally:
     def name_of(self, line: int) -> str:
         """The row a line stands in."""
         number = int(self.rows[line])
-        assert number != _OPEN, f"line {line} was never counted"
+        assert number != OPEN, f"line {line} was never counted"
         return self.names[number]

@@ -19,10 +19,14 @@ DAY_FIRST, MONTH_FIRST = "dmy", "mdy"
 
 _CLOCK = r"(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?\s*(AM|PM)?)?"
 _OFFSET = r"\s*(Z|UTC|[+-]\d{2}:?\d{2})?$"
-_YEAR_FIRST = re.compile(r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _CLOCK + _OFFSET, re.IGNORECASE)
-_YEAR_LAST = re.compile(r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _CLOCK + _OFFSET, re.IGNORECASE)
-_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:[ T]?(\d{2})(\d{2})(\d{2})?)?$")
-_EPOCH = re.compile(r"^(?:\d{10}|\d{13})$")
+_YEAR_FIRST = re.compile(
+    r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _CLOCK + _OFFSET, re.IGNORECASE | re.ASCII
+)
+_YEAR_LAST = re.compile(
+    r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _CLOCK + _OFFSET, re.IGNORECASE | re.ASCII
+)
+_COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:[ T]?(\d{2})(\d{2})(\d{2})?)?$", re.ASCII)
+_EPOCH = re.compile(r"^(?:\d{10}|\d{13})$", re.ASCII)
 _CHINESE = str.maketrans(
     {"年": "-", "月": "-", "日": " ", "时": ":", "点": ":", "分": ":", "秒": ""}
 )
