@@ -31,19 +31,22 @@ def crowd_of(*rows: tuple[int, int, int]) -> Crowd:
     return replace(make_crowd(1, 0.001), orders=orders, stock_units=(3, 3, 3, 3, 3, 3))
 
 
-def accepted(order: int, kind: int = FIRST_SENDING, seq: int = 5, at_ms: int = 10) -> Heard:
-    return Heard(order, 1, kind, at_ms, 201, b'{"reason":"accepted","seq":%d}' % seq)
+def accepted(order: int, kind: int = FIRST_SENDING, at_ms: int = 10) -> Heard:
+    return Heard(order, 1, kind, at_ms, 201, b'{"reason":"accepted","seq":5}')
 
 
-def repeated(order: int, kind: int = DOUBLE_CLICK, seq: int = 5, at_ms: int = 20) -> Heard:
-    body = b'{"reason":"accepted","seq":%d,"duplicate":true}' % seq
-    return Heard(order, 1, kind, at_ms, 200, body)
+def repeated(order: int, kind: int = DOUBLE_CLICK, at_ms: int = 20) -> Heard:
+    return Heard(order, 1, kind, at_ms, 200, b'{"reason":"accepted","seq":9,"duplicate":true}')
 
 
 def refused(
-    order: int, reason: str = "stock_short", kind: int = FIRST_SENDING, at_ms: int = 10
+    order: int,
+    reason: str = "stock_short",
+    kind: int = FIRST_SENDING,
+    at_ms: int = 10,
+    has: int = 1,
 ) -> Heard:
-    return Heard(order, 1, kind, at_ms, 409, json.dumps({"reason": reason}).encode())
+    return Heard(order, 1, kind, at_ms, 409, json.dumps({"reason": reason, "has": has}).encode())
 
 
 def written(folder: Path, *answers: Heard) -> str:
@@ -69,7 +72,7 @@ def test_a_night_without_a_fault(tmp_path: Path) -> None:
     answers = [
         accepted(0),
         repeated(0),
-        accepted(1, seq=6),
+        accepted(1),
         refused(2),
         refused(2, kind=NETWORK_RETRY),
         repeated(0, REPEATED_LATER, at_ms=2_000),
@@ -101,7 +104,7 @@ def test_a_night_without_a_fault(tmp_path: Path) -> None:
         ([accepted(3)], "buyers_over_limit", 1),
         ([accepted(0), accepted(4), accepted(5)], "phones_over_limit", 1),
         ([accepted(0), accepted(0, DOUBLE_CLICK)], "ids_charged_twice", 1),
-        ([accepted(0), repeated(0, seq=9)], "answers_that_differ", 1),
+        ([refused(2), refused(2, kind=DOUBLE_CLICK, has=0)], "answers_that_differ", 1),
         ([accepted(0), refused(0, kind=DOUBLE_CLICK)], "answers_that_differ", 1),
         ([refused(2), refused(2, "limit_exceeded", DOUBLE_CLICK)], "answers_that_differ", 1),
         ([accepted(0), refused(0, kind=REPEATED_LATER)], "acknowledged_but_lost", 1),

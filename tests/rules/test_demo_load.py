@@ -73,6 +73,8 @@ class TinyShop:
                 short += int(line["quantity"]) - covered
             judgement = ["stock_short"] if short else []
             self.decided[name] = {"id": name, "judgement": judgement, "short": short, "seq": 1}
+            if len(self.decided) == 50:  # decided, but this once nobody can say so yet
+                return {"status": 503, "reason": "undecided", "retry_after_s": 1}
         return self.decided[name]
 
     def answer(self, path: str, body: bytes) -> tuple[int, bytes]:
@@ -127,8 +129,16 @@ class Running:
         return asyncio.run_coroutine_threadsafe(listen(), self.loop).result(10)
 
     def stop(self) -> None:
+        async def end() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
+        self.loop.close()
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tidegate.demo.crowd import (
 )
 
 Id = tuple[int, int]  # (order, try): one id in the shop
-SAME_FIELDS = ("reason", "seq", "position")  # what a repeat must say like the first answer
+SAME_FIELDS = ("reason", "rule", "has")  # what a repeat must say like the first answer
 
 
 class Case(msgspec.Struct, kw_only=True):
@@ -236,7 +236,7 @@ def judge_marketplace(crowd: Crowd, case: Case) -> MarketplaceShop:
             result.unexpected_answers += 1
             result.unexpected_example = result.unexpected_example or _quote(heard)
             continue
-        meaning = (*judgement, said.get("short"), said.get("seq"))
+        meaning = (*judgement, said.get("short"))
         if heard.order in first:
             result.answers_that_differ += first[heard.order] != meaning
             continue

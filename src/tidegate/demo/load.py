@@ -6,7 +6,7 @@ judge reads what was written down.
 """
 
 import heapq
-import select
+import selectors
 import sys
 import time
 from collections import deque
@@ -34,8 +34,8 @@ class Load:
         self._job = job
         self._work = work
         self._progress = progress
-        self._poller = select.epoll()
-        self._wires: dict[int, Wire] = {}
+        self._poller = selectors.DefaultSelector()
+        self._wires: list[Wire] = []
         self._again: deque[Token] = deque()  # lost with their connection
         self._later: list[tuple[float, Token]] = []  # busy: not before that time
         self._busy = 0
@@ -51,7 +51,7 @@ class Load:
             if now_s - self._heard_at_s > self._job.patience_s:
                 return self._publish(GAVE_UP)
             self._connect(now_s)
-            for wire in list(self._wires.values()):
+            for wire in list(self._wires):
                 if len(wire.under_way) < self._job.depth:
                     self._fill(wire, now_s)
             if not self._wires:
@@ -59,8 +59,8 @@ class Load:
                 continue
             if self._done():
                 return self._publish(FINISHED)
-            for descriptor, event in self._poller.poll(RECONNECT_S):
-                self._serve(self._wires[descriptor], event)
+            for key, events in self._poller.select(RECONNECT_S):
+                self._serve(key.data, events)
             if now_s - self._published_at_s > PUBLISH_S:
                 self._publish(0)
                 self._published_at_s = now_s
@@ -68,7 +68,7 @@ class Load:
     def _done(self) -> bool:
         """Nothing under way and nothing left; asked after every wire was filled."""
         waiting = self._again or self._later
-        return not waiting and not any(wire.under_way for wire in self._wires.values())
+        return not waiting and not any(wire.under_way for wire in self._wires)
 
     def _publish(self, finished: int) -> int:
         counts = self._work.counts()._replace(busy=self._busy, lost=self._lost, finished=finished)
@@ -83,8 +83,8 @@ class Load:
             except OSError:
                 self._connect_at_s = now_s + RECONNECT_S
                 return
-            self._wires[wire.fileno()] = wire
-            self._poller.register(wire.fileno(), select.EPOLLIN)
+            self._wires.append(wire)
+            self._poller.register(wire, selectors.EVENT_READ, wire)
 
     def _next(self, now_s: float) -> Token | None:
         """What was lost goes first, then what was busy and is due, then new work."""
@@ -106,15 +106,16 @@ class Load:
         except OSError:
             self._drop(wire, now_s)
             return
-        self._poller.modify(
-            wire.fileno(), select.EPOLLIN if sent else select.EPOLLIN | select.EPOLLOUT
-        )
+        if sent != wire.all_sent:  # rarely: only when the kernel's buffer is full
+            wire.all_sent = sent
+            events = selectors.EVENT_READ | (0 if sent else selectors.EVENT_WRITE)
+            self._poller.modify(wire, events, wire)
 
-    def _serve(self, wire: Wire, event: int) -> None:
+    def _serve(self, wire: Wire, events: int) -> None:
         """Take the answers that came and send what follows."""
         now_s = time.monotonic()
         try:
-            heard = wire.read() if event & ~select.EPOLLOUT else []
+            heard = wire.read() if events & selectors.EVENT_READ else []
         except (OSError, BadAnswer):
             self._drop(wire, now_s)
             return
@@ -135,8 +136,8 @@ class Load:
         """The connection is gone: nobody knows what became of its requests, so repeat them."""
         self._lost += len(wire.under_way)
         self._again.extend(cast("deque[Token]", wire.under_way))
-        self._poller.unregister(wire.fileno())
-        del self._wires[wire.fileno()]
+        self._poller.unregister(wire)
+        self._wires.remove(wire)
         wire.close()
         self._connect_at_s = now_s + RECONNECT_S
 

@@ -4,11 +4,14 @@ Always holds: a figure here was counted by the judge, the model or a clock of th
 formatting.
 """
 
+import os
+import platform
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+import tidegate
 from tidegate.demo import published
 from tidegate.demo.crowd import ASSUMPTIONS, PRODUCTS, Crowd, CrowdFigures
 from tidegate.demo.erp_model import ErpOutcome, ErpParameters, simulate
@@ -95,6 +98,17 @@ def erp_runs(crowd: Crowd) -> list[ErpRun]:
         )
         for name, chinese, parameters in variants
     ]
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on; nothing that names a host or a person."""
+    return {
+        "cores": os.cpu_count() or 0,
+        "architecture": platform.machine(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "tidegate": tidegate.__version__,
+    }
 
 
 def as_json(result: NightResult, machine: dict[str, Any]) -> bytes:

@@ -89,6 +89,7 @@ class Wire:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self.under_way: deque[object] = deque()
+        self.all_sent = True  # what the poller was told
         self._inbound = bytearray()
         self._outbound = bytearray()
 

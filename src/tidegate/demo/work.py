@@ -22,7 +22,7 @@ ACCEPTED: Final = 201
 DUPLICATE: Final = 200
 REFUSED: Final = 409
 
-Token = tuple[int, int, int]  # orders: (order, try, kind); sales: (from, to, 0)
+Token = tuple[int, int, int]  # (order, try, kind); sales: (batch, 0, 0)
 
 
 class Work(Protocol):
@@ -104,35 +104,41 @@ class ReportSales:
         self._bodies = Bodies(crowd.orders, job.terms())
         path = f"/v1/shops/{job.shop}/sales:batch"
         self._post = Requests(job.host, job.key).post(path, "application/x-ndjson")
-        self._rows = list(_tokens(job, crowd))
-        self._batch_lines = job.batch_lines
-        self._at = 0
+        rows, lines = list(_tokens(job, crowd)), job.batch_lines
+        self._batches = [rows[at : at + lines] for at in range(0, len(rows), lines)]
+        self._next_batch = 0
         self._out = out
         self._tally = _Tally()
 
     def next_token(self) -> Token | None:
-        """The next stretch of sales."""
-        first = self._at
-        if first >= len(self._rows):
+        """The next batch; busy lines of earlier ones come back as batches of their own."""
+        if self._next_batch == len(self._batches):
             return None
-        self._at = min(first + self._batch_lines, len(self._rows))
-        return (first, self._at, 0)
+        self._next_batch += 1
+        return (self._next_batch - 1, 0, 0)
 
     def request(self, token: Token) -> bytes:
         """One line a sale."""
-        rows = self._rows[token[0] : token[1]]
+        rows = self._batches[token[0]]
         bodies = b"\n".join([self._bodies.body(order, again) for order, again, _ in rows])
         return self._post.with_body(bodies + b"\n")
 
     def answered(self, token: Token, answer: Answer, heard_ms: int) -> None:
         """One line an answer, in the order of the sales; anything else is written down as it is."""
-        rows = self._rows[token[0] : token[1]]
+        rows = self._batches[token[0]]
         lines = answer.body.splitlines() if answer.status == DUPLICATE else []
         if len(lines) != len(rows):
             lines = [answer.body.replace(b"\n", b" ")] * len(rows)
-        for (order, again, kind), line in zip(rows, lines, strict=True):
+        busy: list[Token] = []
+        for row, line in zip(rows, lines, strict=True):
+            if b'"retry_after_s"' in line:
+                busy.append(row)
+                continue
+            order, again, kind = row
             write_heard(self._out, Heard(order, again, kind, heard_ms, answer.status, line))
             self._tally.add(answer.status)
+        if busy:
+            self._batches.append(busy)
 
     def counts(self) -> Counts:
         """What was answered so far; each sale's own judgement is in its line."""
