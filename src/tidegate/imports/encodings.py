@@ -10,7 +10,6 @@ from typing import NamedTuple
 from tidegate.imports.refusal import ImportRefused
 
 AUTOMATIC = "auto"
-ENCODINGS = (AUTOMATIC, "utf-8", "utf-16", "gb18030")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -25,6 +24,15 @@ class DecodedText(NamedTuple):
 
     text: str
     encoding: str
+
+
+def check_encoding(name: str) -> None:
+    """Raises ImportRefused where no such encoding is known."""
+    try:
+        if name != AUTOMATIC:
+            codecs.lookup(name)
+    except LookupError:
+        raise ImportRefused(f"no encoding {name!r} is known: try utf-8 or gb18030") from None
 
 
 def decode_text(raw: bytes, encoding: str = AUTOMATIC) -> DecodedText:

@@ -7,18 +7,16 @@ is dropped with the process and asked again by the next run. Reads no clock.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegate.desk.clock import Calendar
 from tidegate.imports.ports import NamedCommand
 from tidegate.record.facts import Command
 
 ROWS_PER_ENTRY_MAX = 16_384
-_DAY_ZERO = date(1970, 1, 1)
 
 
 class Names(Protocol):
@@ -91,7 +89,7 @@ class HistoryDesk:
         self._engine = parts.engine
         self._moment_ms = -1
         self._rows_open = 0
-        self._zone = ZoneInfo(parts.engine.catalogue.zone)
+        self._calendar = Calendar(parts.engine.catalogue.zone)
 
     def now_ms(self) -> int:
         """The time of the shop's last record."""
@@ -154,8 +152,7 @@ class HistoryDesk:
         if now_ms != self._moment_ms or self._rows_open + rows > ROWS_PER_ENTRY_MAX:
             self.sync()
             self._moment_ms = now_ms
-            moment = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(self._zone)
-            self._engine.begin(now_ms, (moment.date() - _DAY_ZERO).days)
+            self._engine.begin(now_ms, self._calendar.day(now_ms))
         self._rows_open += rows
 
 

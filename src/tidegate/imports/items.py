@@ -94,19 +94,28 @@ def read_stock(
     return ItemLines([items[line] for line in line_of], line_of, quantity, columns.tally)
 
 
-def send_items(lines: ItemLines, port: DeskPort, now_ms: int, digest: str) -> None:
-    """Ask for all commands and give every open line its row.
+def send_items(
+    lines: ItemLines,
+    port: DeskPort,
+    now_ms: int,
+    digest: str,
+    on_item: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Ask for all commands, then give every open line its row.
 
     Command ids are made of the file's SHA-256 and the line: the same file again changes nothing.
     """
-    for begin in range(0, len(lines.commands), COMMANDS_PER_CALL_MAX):
-        line_of = lines.line_of[begin : begin + COMMANDS_PER_CALL_MAX]
+    reasons = np.zeros(len(lines.commands), dtype=np.uint8)
+    for begin in range(0, len(reasons), COMMANDS_PER_CALL_MAX):
+        end = min(begin + COMMANDS_PER_CALL_MAX, len(reasons))
         asked = [
-            NamedCommand(f"import/{digest}/{line}", command)
-            for line, command in zip(line_of, lines.commands[begin:], strict=False)
+            NamedCommand(f"import/{digest}/{lines.line_of[i]}", lines.commands[i])
+            for i in range(begin, end)
         ]
-        _settle(lines.tally, line_of, port.commands(asked, now_ms))
+        reasons[begin:end] = port.commands(asked, now_ms)
+        on_item(end)
     port.sync()
+    _settle(lines.tally, lines.line_of, reasons)
 
 
 def _code(command: PutSku | CountStock | ReceiveStock) -> str:
