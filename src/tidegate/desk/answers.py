@@ -6,8 +6,8 @@ Every answer is given after the entry that decides it is durable, never before.
 from typing import NamedTuple
 
 from tidegate.domain.reasons import Reason
-from tidegate.engine.layout import Array
 from tidegate.record.facts import AnyFact
+from tidegate.record.lines import Array
 
 
 class Decision(NamedTuple):

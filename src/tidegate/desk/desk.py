@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import structlog
@@ -25,12 +25,11 @@ from tidegate.desk.answers import (
     Undecided,
 )
 from tidegate.desk.clock import Calendar, Clock, WatchedClock
+from tidegate.desk.flight import Flight, answer_flight
 from tidegate.desk.inbox import AskedCommand, Batch, Done, Inbox, lines_of
 from tidegate.desk.storage import Storage
-from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue
-from tidegate.engine.layout import Array
 from tidegate.engine.machine import Machine
 from tidegate.journal.protocol import (
     AppendUnknown,
@@ -43,7 +42,7 @@ from tidegate.journal.protocol import (
     SyncFailed,
 )
 from tidegate.record import facts as f
-from tidegate.record.lines import CONTINUES, PAID
+from tidegate.record.lines import Array
 
 LARGE_BATCH = 2_048  # lines waiting from which on a batch is decided while another is synced
 AHEAD_MAX = 2  # batches decided and not yet durable
@@ -51,17 +50,6 @@ TICK_S = 0.1
 SPARE_ROWS = 1 << 17  # rows that every table must still have room for
 
 log = structlog.get_logger("tidegate.desk")
-
-
-class Flight(NamedTuple):
-    """A batch that was decided and is on its way to the disk."""
-
-    batch: Batch
-    payload: bytes
-    now_ms: int
-    outcomes: Array
-    operations: Array
-    commands: list[Any]
 
 
 class Desk:
@@ -172,8 +160,14 @@ class Desk:
         """How the desk is."""
         scalars = self._machine.state.scalars
         return DeskStatus(
-            not self._why, self._why, self._durable.seq, self._durable.epoch, self._inbox.lines,
-            self._machine.now_ms, int(scalars[lo.DECIDED_COUNT]), int(scalars[lo.ACCEPTED_COUNT]),
+            not self._why,
+            self._why,
+            self._durable.seq,
+            self._durable.epoch,
+            self._inbox.lines,
+            self._machine.now_ms,
+            int(scalars[lo.DECIDED_COUNT]),
+            int(scalars[lo.ACCEPTED_COUNT]),
             int(scalars[lo.LIVE_COUNT]),
         )
 
@@ -196,13 +190,13 @@ class Desk:
         self._storage.stop()
         self._journal.close()
 
-    # -- inside -------------------------------------------------------------------------------------
+    # -- inside --------------------------------------------------------------------------------
 
     def _promised(self, ask: Callable[[Done], None]) -> asyncio.Future[Any]:
         assert self._loop is not None, "start() comes first"
         future: asyncio.Future[Any] = self._loop.create_future()
 
-        def done(result: Any, error: BaseException | None) -> None:
+        def done(result: object, error: BaseException | None) -> None:
             if future.cancelled():
                 return
             if error is None:
@@ -274,7 +268,7 @@ class Desk:
         loop = self._loop
         assert loop is not None
 
-        def stored(head: Any, error: BaseException | None) -> None:
+        def stored(head: Head | None, error: BaseException | None) -> None:
             loop.call_soon_threadsafe(self._landed, flight, head, error)
 
         self._storage.submit(lambda: append_surely(self._journal, expected, payload), stored)
@@ -292,7 +286,7 @@ class Desk:
             if not self._flights:
                 self._head = head
             self._pump()  # first the next batch, then the answers: its sync overlaps with them
-            answer_flight(flight, head.seq, self._machine)
+            answer_flight(flight, head.seq, int(self._machine.state.scalars[lo.HOLD_TTL_S]))
         self._idle.set()
 
     def _fail(self, flight: Flight, error: BaseException) -> None:
@@ -314,7 +308,9 @@ class Desk:
             self._refuse(gone.batch, undecided)
 
     def _refuse(self, batch: Batch, error: Exception) -> None:
-        for asked in (*batch.commands, *batch.orders, *batch.operations):
+        for command in batch.commands:
+            command.done(None, error)
+        for asked in (*batch.orders, *batch.operations):
             asked.done(None, error)
 
     def _confirms(self, batch: Batch) -> bool:
@@ -372,52 +368,6 @@ def append_surely(journal: Journal, expected_seq: int, payload: bytes) -> Head:
         return journal.append(expected_seq, payload)
 
 
-def answer_flight(flight: Flight, seq: int, machine: Machine) -> None:
-    """Give everybody of a durable batch their answer."""
-    for asked, outcome in zip(flight.batch.commands, flight.commands, strict=True):
-        answer = CommandAnswer(outcome.reason, outcome.duplicate, seq, outcome.fact)
-        asked.done(answer, None)
-    if flight.batch.orders:
-        answer_orders(flight, seq, int(machine.state.scalars[lo.HOLD_TTL_S]))
-    position = 0
-    for asked in flight.batch.operations:
-        rows = flight.operations[position : position + asked.count]
-        asked.done(ManyDecided(rows, seq, position), None)
-        position += asked.count
-
-
-FLAGS_AT = 94  # of the flags byte in a LINE row; `record.lines` pins it
-
-
-def hold_ends_ms(lines: bytes, now_ms: int, policy_ttl_s: int) -> int:
-    """When the hold of an order accepted just now ends; 0 = it was paid with the order."""
-    if lines[FLAGS_AT] & PAID:
-        return 0
-    return now_ms // 1000 * 1000 + 1000 * (int.from_bytes(lines[76:80], "little") or policy_ttl_s)
-
-
-def answer_orders(flight: Flight, seq: int, policy_ttl_s: int) -> None:
-    """Answer orders one by one, each with its own outcome row."""
-    position = 0
-    rows = flight.outcomes.tolist()
-    now_ms = flight.now_ms
-    for asked in flight.batch.orders:
-        if type(asked.rows) is bytes:
-            reason, flags, rule, has, mask, short = rows[position]
-            ends = 0
-            if reason == Reason.ACCEPTED and not flags:
-                ends = hold_ends_ms(asked.rows, now_ms, policy_ttl_s)
-            asked.done(
-                Decision(reason, flags != 0, rule, has, mask, short, seq, position, ends), None
-            )
-            position += 1
-            continue
-        count = int(np.count_nonzero(asked.rows["flags"] & CONTINUES == 0))
-        asked.done(ManyDecided(flight.outcomes[position : position + count], seq, position), None)
-        position += count
-
-
 def owner_name(process_id: int) -> str:
     """What a claim says of its owner: no host name, which may be a person's."""
     return f"desk {process_id}"
-

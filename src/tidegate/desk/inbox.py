@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tidegate.desk.answers import DeskBusy
-from tidegate.engine.layout import Array
 from tidegate.record.facts import Command
-from tidegate.record.lines import LINE
+from tidegate.record.lines import LINE, Array
 
 LINES_MAX = 1 << 16  # that may wait
 BATCH_LINES_MAX = 1 << 14  # that one batch takes
@@ -28,7 +27,7 @@ class Asked(NamedTuple):
     """Rows that somebody waits for: of one order (bytes) or of many (an array)."""
 
     rows: Any
-    count: int
+    size: int  # in rows
     channel: int
     done: Done
 
@@ -103,19 +102,19 @@ class Inbox:
         operations, room = self._cut(self._operations, room)
         orders, room = self._cut(self._orders, room)
         for asked in orders:
-            self._by_channel[asked.channel] -= asked.count
-            self.lines -= asked.count
+            self._by_channel[asked.channel] -= asked.size
+            self.lines -= asked.size
         for asked in operations:
-            self.lines -= asked.count
+            self.lines -= asked.size
         self._orders = self._orders[len(orders) :]
         self._operations = self._operations[len(operations) :]
         return Batch(lane, orders, operations)
 
     def _cut(self, waiting: list[Asked], room: int) -> tuple[list[Asked], int]:
         for taken, asked in enumerate(waiting):
-            if asked.count > room:
+            if asked.size > room:
                 return waiting[:taken], room
-            room -= asked.count
+            room -= asked.size
         return waiting, room
 
     def _require_share(self, count: int, channel: int) -> None:

@@ -83,13 +83,19 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "price_mismatch", True, "the lines do not add up to what was charged", "明细与实付金额不符"
     ),
     Reason.COST_MISSING: ReasonText(
-        "cost_missing", True, "no cost is set, so only list price is allowed", "未设成本，只能按原价销售"
+        "cost_missing",
+        True,
+        "no cost is set, so only list price is allowed",
+        "未设成本，只能按原价销售",
     ),
     Reason.PRICE_BELOW_FLOOR: ReasonText(
         "price_below_floor", True, "the price is below the floor", "价格低于底价"
     ),
     Reason.IDENTITY_MISSING: ReasonText(
-        "identity_missing", True, "a limited item needs a verified identity key", "限购商品需要身份标识"
+        "identity_missing",
+        True,
+        "a limited item needs a verified identity key",
+        "限购商品需要身份标识",
     ),
     Reason.LIMIT_EXCEEDED: ReasonText(
         "limit_exceeded", True, "the purchase limit is exceeded", "超过限购数量"
@@ -109,11 +115,16 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "quantity_exceeds_open", True, "more units than the order has left", "超过可操作数量"
     ),
     Reason.AMOUNT_MISMATCH: ReasonText(
-        "amount_mismatch", True, "the amount paid is not the amount due; it is to be refunded",
+        "amount_mismatch",
+        True,
+        "the amount paid is not the amount due; it is to be refunded",
         "支付金额与应付金额不符，需退款",
     ),
     Reason.REFUND_DUE: ReasonText(
-        "refund_due", False, "the payment cannot be used and is to be refunded", "款项无法使用，需退款"
+        "refund_due",
+        False,
+        "the payment cannot be used and is to be refunded",
+        "款项无法使用，需退款",
     ),
     Reason.INCIDENT_OPEN: ReasonText(
         "incident_open", True, "an incident is open for this item", "该商品存在未结事故"
@@ -138,6 +149,9 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "out_of_bounds", True, "a value is outside its bounds", "数值超出范围"
     ),
     Reason.CLOCK_JUMPED: ReasonText(
-        "clock_jumped", True, "the clock jumped; a person must confirm the time", "时钟跳变，需人工确认"
+        "clock_jumped",
+        True,
+        "the clock jumped; a person must confirm the time",
+        "时钟跳变，需人工确认",
     ),
 }

@@ -15,7 +15,7 @@ here, whatever the rules say by then. Nothing here judges.
 
 import numpy as np
 
-from tidegate.domain.jit import kernel
+from tidegate.domain.jit import i64, kernel
 from tidegate.engine.layout import BLOCK_FREE_WORDS, BLOCK_TOP, LIVE_COUNT, State
 
 IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE = 1, 2, 4, 8
@@ -27,7 +27,7 @@ LINE_WORDS = 8
 @kernel
 def block_alloc(s: State, size: int) -> int:
     """First word of a free block of exactly `size` words."""
-    head = np.int64(s.block_free[size])
+    head = i64(s.block_free[size])
     if head != 0:
         s.block_free[size] = s.blocks[head]
         s.scalars[BLOCK_FREE_WORDS] -= size
@@ -50,25 +50,25 @@ def block_free(s: State, block: int) -> None:
 @kernel
 def block_lines(s: State, block: int) -> int:
     """How many lines the order has."""
-    return np.int64(s.blocks[block + 1]) & 0xFF
+    return i64(s.blocks[block + 1]) & 0xFF
 
 
 @kernel
 def block_keys(s: State, block: int) -> int:
     """How many identity keys the order carried."""
-    return (np.int64(s.blocks[block + 1]) >> 8) & 0xF
+    return (i64(s.blocks[block + 1]) >> 8) & 0xF
 
 
 @kernel
 def block_flags(s: State, block: int) -> int:
     """IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE."""
-    return (np.int64(s.blocks[block + 1]) >> 12) & 0xF
+    return (i64(s.blocks[block + 1]) >> 12) & 0xF
 
 
 @kernel
 def block_day(s: State, block: int) -> int:
     """The local day whose periods were charged."""
-    return np.int64(s.blocks[block + 1]) >> 16
+    return i64(s.blocks[block + 1]) >> 16
 
 
 @kernel
@@ -110,7 +110,7 @@ def line_stride(flags: int) -> int:
 @kernel
 def charge_words(s: State, line: int) -> int:
     """How many words of charges follow a line."""
-    return (np.int64(s.blocks[line + L_MONEY_HIGH]) >> 16) & 0x3FF
+    return (i64(s.blocks[line + L_MONEY_HIGH]) >> 16) & 0x3FF
 
 
 @kernel
@@ -132,31 +132,28 @@ def block_size(s: State, block: int) -> int:
 @kernel
 def line_money(s: State, line: int) -> int:
     """What the merchant receives for the whole line, in fen."""
-    high = np.int64(s.blocks[line + L_MONEY_HIGH]) & 0xFFFF
-    return np.int64(s.blocks[line + L_MONEY]) | (high << 32)
+    high = i64(s.blocks[line + L_MONEY_HIGH]) & 0xFFFF
+    return i64(s.blocks[line + L_MONEY]) | (high << 32)
 
 
 @kernel
 def line_pool(s: State, line: int) -> int:
     """The pool that the line draws from."""
-    return np.int64(s.blocks[line + L_MONEY_HIGH]) >> 26
+    return i64(s.blocks[line + L_MONEY_HIGH]) >> 26
 
 
 @kernel
 def line_open(s: State, line: int) -> int:
     """Units ordered, not cancelled and not shipped."""
     b = s.blocks
-    return (
-        np.int64(b[line + L_QUANTITY]) - np.int64(b[line + L_CANCELLED])
-        - np.int64(b[line + L_SHIPPED])
-    )
+    return i64(b[line + L_QUANTITY]) - i64(b[line + L_CANCELLED]) - i64(b[line + L_SHIPPED])
 
 
 @kernel
 def line_recipe(s: State, line: int, flags: int) -> int:
     """The recipe the line was sold with; 0 = not a bundle."""
     if flags & HAS_RECIPE:
-        return np.int64(s.blocks[recipe_place(line, flags)])
+        return i64(s.blocks[recipe_place(line, flags)])
     return 0
 
 
@@ -164,7 +161,7 @@ def line_recipe(s: State, line: int, flags: int) -> int:
 def line_short(s: State, line: int, flags: int) -> int:
     """Units of a fact's line that no stock covers."""
     if flags & IS_FACT:
-        return np.int64(s.blocks[short_place(line)])
+        return i64(s.blocks[short_place(line)])
     return 0
 
 
@@ -177,9 +174,9 @@ def payable_left(s: State, block: int) -> int:
     for _ in range(block_lines(s, block)):
         money = line_money(s, line)
         if flags & HAS_PLATFORM:
-            money -= np.int64(np.int32(s.blocks[platform_place(line, flags)]))
-        quantity = np.int64(s.blocks[line + L_QUANTITY])
-        cancelled = np.int64(s.blocks[line + L_CANCELLED])
+            money -= i64(np.int32(s.blocks[platform_place(line, flags)]))
+        quantity = i64(s.blocks[line + L_QUANTITY])
+        cancelled = i64(s.blocks[line + L_CANCELLED])
         total += money - money * cancelled // quantity
         line = next_line(s, line, flags)
     return total

@@ -12,7 +12,7 @@ Nothing here judges; `guards` compares the same amounts with the limits before t
 
 import numpy as np
 
-from tidegate.domain.jit import kernel
+from tidegate.domain.jit import i64, kernel
 from tidegate.engine.layout import (
     CHARGES_MAX,
     DISCOUNT,
@@ -24,10 +24,10 @@ from tidegate.engine.layout import (
     SHOP_PLAN_COUNT,
     SHOP_PLAN_START,
     UNITS,
-    Array,
     State,
 )
 from tidegate.engine.tables import counter_row, running_window, window_at
+from tidegate.record.lines import Array
 
 BUDGET_BIT = 4
 
@@ -39,44 +39,44 @@ def floor_of(s: State, sku: int) -> int:
     A bundle without a cost of its own has the sum of its parts' floors.
     """
     k = s.skus[sku]
-    cost = np.int64(k["cost_floor_fen"])
-    recipe = np.int64(k["recipe"])
+    cost = i64(k["cost_floor_fen"])
+    recipe = i64(k["recipe"])
     if cost < 0 and recipe != 0:
         cost = 0
         for p in range(s.recipes[recipe]):
-            part = floor_of_part(s, np.int64(s.recipes[recipe + 1 + 2 * p]))
+            part = floor_of_part(s, i64(s.recipes[recipe + 1 + 2 * p]))
             if part < 0:
                 return -1
             cost += part * s.recipes[recipe + 2 + 2 * p]
     if cost < 0:
         return -1
-    return max(cost, np.int64(k["red_line_fen"]))
+    return max(cost, i64(k["red_line_fen"]))
 
 
 @kernel
 def floor_of_part(s: State, sku: int) -> int:
     """The floor of a part, which is never a bundle itself."""
-    cost = np.int64(s.skus[sku]["cost_floor_fen"])
+    cost = i64(s.skus[sku]["cost_floor_fen"])
     if cost < 0:
         return -1
-    return max(cost, np.int64(s.skus[sku]["red_line_fen"]))
+    return max(cost, i64(s.skus[sku]["red_line_fen"]))
 
 
 @kernel
 def amount_of(s: State, rule: int, line: Array, multiple: int) -> int:
     """What one line counts under one rule: units, one order, or fen."""
     basis = s.rules[rule]["basis"]
-    quantity = np.int64(line["quantity"])
+    quantity = i64(line["quantity"])
     if basis == UNITS:
         return quantity * multiple
     if basis == ORDERS:
         return 1
-    receivable = np.int64(line["receivable_fen"])
+    receivable = i64(line["receivable_fen"])
     if basis == MONEY:
         return receivable
-    sku = np.int64(line["sku"])
+    sku = i64(line["sku"])
     if basis == DISCOUNT:
-        return max(0, np.int64(s.skus[sku]["list_price_fen"]) * quantity - receivable)
+        return max(0, i64(s.skus[sku]["list_price_fen"]) * quantity - receivable)
     if basis == LOSS:
         return max(0, floor_of(s, sku) * quantity - receivable)
     return 0
@@ -88,7 +88,7 @@ def add_plan(
 ) -> int:
     """Append a plan's rules with their amounts to the scratch list; its new length comes back."""
     for p in range(start, start + count):
-        rule = np.int64(s.plans[p])
+        rule = i64(s.plans[p])
         if s.rules[rule]["known"] == 0 or (units_only and s.rules[rule]["basis"] != UNITS):
             continue
         if found < CHARGES_MAX:
@@ -106,7 +106,7 @@ def line_rules(s: State, line: Array) -> int:
     The SKU's own and its groups', the shop's, the promotion's, the channel's, the exception's,
     and for a bundle those of each part, counted in parts.
     """
-    sku = np.int64(line["sku"])
+    sku = i64(line["sku"])
     found = 0
     if s.scalars[SHOP_PLAN_COUNT] > 0:
         found = add_plan(
@@ -114,32 +114,29 @@ def line_rules(s: State, line: Array) -> int:
         )
     if sku < s.skus.shape[0]:
         k = s.skus[sku]
-        found = add_plan(
-            s, np.int64(k["plan_start"]), np.int64(k["plan_count"]), line, 1, False, found
-        )
-        recipe = np.int64(k["recipe"])
+        found = add_plan(s, i64(k["plan_start"]), i64(k["plan_count"]), line, 1, False, found)
+        recipe = i64(k["recipe"])
         if recipe != 0:
             for p in range(s.recipes[recipe]):
-                part = s.skus[np.int64(s.recipes[recipe + 1 + 2 * p])]
+                part = s.skus[i64(s.recipes[recipe + 1 + 2 * p])]
                 found = add_plan(
-                    s, np.int64(part["plan_start"]), np.int64(part["plan_count"]), line,
-                    np.int64(s.recipes[recipe + 2 + 2 * p]), True, found,
+                    s,
+                    i64(part["plan_start"]),
+                    i64(part["plan_count"]),
+                    line,
+                    i64(s.recipes[recipe + 2 + 2 * p]),
+                    True,
+                    found,
                 )
     if line["promotion"] != 0:
-        o = s.promotions[np.int64(line["promotion"])]
-        found = add_plan(
-            s, np.int64(o["plan_start"]), np.int64(o["plan_count"]), line, 1, False, found
-        )
-    c = s.channels[np.int64(line["channel"])]
+        o = s.promotions[i64(line["promotion"])]
+        found = add_plan(s, i64(o["plan_start"]), i64(o["plan_count"]), line, 1, False, found)
+    c = s.channels[i64(line["channel"])]
     if c["plan_count"] != 0:
-        found = add_plan(
-            s, np.int64(c["plan_start"]), np.int64(c["plan_count"]), line, 1, False, found
-        )
+        found = add_plan(s, i64(c["plan_start"]), i64(c["plan_count"]), line, 1, False, found)
     if line["exception"] != 0:
-        e = s.exceptions[np.int64(line["exception"])]
-        found = add_plan(
-            s, np.int64(e["plan_start"]), np.int64(e["plan_count"]), line, 1, False, found
-        )
+        e = s.exceptions[i64(line["exception"])]
+        found = add_plan(s, i64(e["plan_start"]), i64(e["plan_count"]), line, 1, False, found)
     return found
 
 
@@ -149,7 +146,7 @@ def charge_counter(s: State, rule: int, kind: int, key: int, amount: int) -> int
     row = counter_row(s, rule * 4 + kind, key)
     window = running_window(s, rule)
     c = s.counters[row]
-    if np.int64(c["window"]) != window:
+    if i64(c["window"]) != window:
         c["window"] = window
         c["value"] = amount
     else:
@@ -195,8 +192,8 @@ def write_charge(s: State, top: int, row: int, code: int, rule: int, k: int) -> 
 def take_counter_back(s: State, row: int, amount: int, day: int) -> None:
     """Take an amount off a counter, unless its window has ended since."""
     c = s.counters[row]
-    rule = np.int64(c["rule_kind"]) >> 2
-    if np.int64(c["window"]) == window_at(np.int64(s.rules[rule]["window"]), day, 0):
+    rule = i64(c["rule_kind"]) >> 2
+    if i64(c["window"]) == window_at(i64(s.rules[rule]["window"]), day, 0):
         c["value"] -= amount
 
 
@@ -206,7 +203,7 @@ def take_budget_back(s: State, rule: int, amount: int, day: int) -> None:
     r = s.rules[rule]
     if r["window"] == MINUTE or r["window"] == SECOND:
         return
-    if r["used_window"] == window_at(np.int64(r["window"]), day, 0):
+    if r["used_window"] == window_at(i64(r["window"]), day, 0):
         r["used"] -= amount
 
 
@@ -222,15 +219,15 @@ def reverse_charges(
     end = place + count
     b = s.blocks
     while place < end:
-        word = np.int64(b[place])
+        word = i64(b[place])
         code, row = word >> 28, word & 0x0FFFFFFF
         amount = units
         step = 1
         if code & 3 == 1:
-            amount = units * np.int64(b[place + 1])
+            amount = units * i64(b[place + 1])
             step = 2
         elif code & 3 == 2:
-            rest = np.int64(b[place + 1]) | (np.int64(b[place + 2]) << 32)
+            rest = i64(b[place + 1]) | (i64(b[place + 2]) << 32)
             amount = rest if units == left else rest * units // left
             b[place + 1] = np.uint32((rest - amount) & 0xFFFFFFFF)
             b[place + 2] = np.uint32((rest - amount) >> 32)

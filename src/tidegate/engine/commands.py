@@ -10,68 +10,24 @@ from typing import Any
 from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue, Place, place_key, plan_of
-from tidegate.engine.guards import available_units
-from tidegate.engine.layout import State
+from tidegate.engine.command_context import STOCK_MAX, Context, Refused, bound, code_ok, known
+from tidegate.engine.stock_commands import (
+    adjust_stock,
+    count_stock,
+    finish_recall,
+    move_stock,
+    receive_stock,
+    start_recall,
+)
 from tidegate.record import facts as f
 from tidegate.record.lines import KEY_KINDS, MONEY_FEN_MAX, QUANTITY_MAX
 
-STOCK_MAX = 1 << 40
 KIND_NAMES = ("own", "marketplace")
 FLAG_BITS = {"paused": lo.PAUSED, "alarm": lo.ALARM, "incident": lo.INCIDENT}
 EXEMPTABLE = (
     Reason.SHOP_PAUSED, Reason.PROMOTION_PAUSED, Reason.SKU_PAUSED, Reason.ORDER_TOO_LARGE,
     Reason.QUANTITY_BELOW_MINIMUM, Reason.LIMIT_EXCEEDED, Reason.BUDGET_EXHAUSTED,
 )  # fmt: skip
-
-
-class Refused(Exception):
-    """A command that cannot be carried out; turned into its reason at the machine's edge."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.name)
-        self.reason = reason
-
-
-class Context:
-    """What judging a command may look at."""
-
-    def __init__(
-        self, state: State, catalogue: Catalogue, actor: int, approver: int, now_ms: int
-    ) -> None:
-        self.state = state
-        self.catalogue = catalogue
-        self.actor = actor
-        self.approver = approver
-        self.now_ms = now_ms
-
-    def sku(self, code: str) -> int:
-        """The number of a SKU that must exist."""
-        return known(self.catalogue.skus, code)
-
-    def pool(self, code: str) -> int:
-        """The number of a pool that must exist."""
-        return known(self.catalogue.pools, code)
-
-
-def known(table: dict[str, int], code: str) -> int:
-    """The number of a code that must exist."""
-    if code not in table:
-        raise Refused(Reason.UNKNOWN_TARGET)
-    return table[code]
-
-
-def bound(value: int, low: int, high: int) -> int:
-    """A value that must lie within its bounds."""
-    if not low <= value <= high:
-        raise Refused(Reason.OUT_OF_BOUNDS)
-    return value
-
-
-def code_ok(code: str) -> str:
-    """A code that must be short, printable and not empty."""
-    if not code or len(code) > f.CODE_MAX or not code.isprintable():
-        raise Refused(Reason.OUT_OF_BOUNDS)
-    return code
 
 
 def numbered(table: dict[str, int], code: str, first: int, most: int) -> int:
@@ -100,7 +56,9 @@ def put_sku(ctx: Context, c: f.PutSku) -> f.Fact:
         number=number,
         code=c.code,
         list_price_fen=bound(c.list_price_fen, 0, MONEY_FEN_MAX),
-        cost_floor_fen=-1 if c.cost_floor_fen is None else bound(c.cost_floor_fen, 0, MONEY_FEN_MAX),
+        cost_floor_fen=-1
+        if c.cost_floor_fen is None
+        else bound(c.cost_floor_fen, 0, MONEY_FEN_MAX),
         red_line_fen=bound(c.red_line_fen, 0, MONEY_FEN_MAX),
         quantity_max=bound(c.quantity_max, 0, QUANTITY_MAX),
         quantity_min=bound(c.quantity_min, 0, QUANTITY_MAX),
@@ -186,9 +144,7 @@ def put_group(ctx: Context, c: f.PutGroup) -> f.Fact:
     number = numbered(cat.groups, c.code, 1, 0xFFFF)
     skus = sorted({ctx.sku(code) for code in c.skus})
     touched = sorted(set(skus) ^ set(cat.group_skus.get(number, [])))
-    groups = {
-        sku: sorted(set(cat.sku_groups.get(sku, [])) ^ {number}) for sku in touched
-    }
+    groups = {sku: sorted(set(cat.sku_groups.get(sku, [])) ^ {number}) for sku in touched}
     return f.GroupPut(
         number, c.code, skus, bounded_plans(cat, [("sku", sku) for sku in touched], {}, groups)
     )
@@ -227,7 +183,15 @@ def put_rule(ctx: Context, c: f.PutRule) -> f.Fact:
         raise Refused(Reason.OUT_OF_BOUNDS)  # what was counted would change its meaning
     budget = -1 if c.budget is None else bound(c.budget, 0, 1 << 50)
     return f.RulePut(
-        number, c.code, c.scope, target, basis, window, limits, budget, True,
+        number,
+        c.code,
+        c.scope,
+        target,
+        basis,
+        window,
+        limits,
+        budget,
+        True,
         moved_plans(ctx, number, (c.scope, target)),
     )
 
@@ -239,80 +203,16 @@ def drop_rule(ctx: Context, c: f.DropRule) -> f.Fact:
     scope, target = ctx.catalogue.rule_places.get(number, ("shop", 0))
     limits = [int(row[f"limit{kind}"]) for kind in range(4)]
     return f.RulePut(
-        number, c.code, scope, target, int(row["basis"]), int(row["window"]), limits,
-        int(row["budget"]), False, moved_plans(ctx, number, None),
-    )
-
-
-def stock(ctx: Context, kind: str, code: str, pool: str, delta: int) -> f.StockChanged:
-    """A change of physical stock: never below zero; what promises it no longer covers is named."""
-    sku, number = ctx.sku(code), ctx.pool(pool)
-    if ctx.catalogue.parts.get(sku):
-        raise Refused(Reason.OUT_OF_BOUNDS)  # a bundle has no stock of its own
-    cell = ctx.state.cells[number, sku]
-    on_hand = bound(int(cell["on_hand"]) + delta, 0, STOCK_MAX)
-    promised = int(cell["pre_held"]) + int(cell["committed"])
-    return f.StockChanged(
-        kind, sku, number, delta, on_hand, int(cell["recalling"]), max(0, promised - on_hand)
-    )
-
-
-def receive_stock(ctx: Context, c: f.ReceiveStock) -> f.Fact:
-    """Stock that arrived."""
-    return stock(ctx, "received", c.sku, c.pool, bound(c.quantity, 1, STOCK_MAX))
-
-
-def adjust_stock(ctx: Context, c: f.AdjustStock) -> f.Fact:
-    """Stock found or written off."""
-    return stock(ctx, "adjusted", c.sku, c.pool, bound(c.delta, -STOCK_MAX, STOCK_MAX))
-
-
-def count_stock(ctx: Context, c: f.CountStock) -> f.Fact:
-    """Stock counted."""
-    cell = ctx.state.cells[ctx.pool(c.pool), ctx.sku(c.sku)]
-    counted = bound(c.counted, 0, STOCK_MAX)
-    return stock(ctx, "counted", c.sku, c.pool, counted - int(cell["on_hand"]))
-
-
-def move_stock(ctx: Context, c: f.MoveStock) -> f.Fact:
-    """Available units change pools; units that are promised stay."""
-    sku, source, target = ctx.sku(c.sku), ctx.pool(c.from_pool), ctx.pool(c.to_pool)
-    quantity = bound(c.quantity, 1, STOCK_MAX)
-    if source == target or ctx.catalogue.parts.get(sku):
-        raise Refused(Reason.OUT_OF_BOUNDS)
-    if available_units(ctx.state, sku, source, False) < quantity:
-        raise Refused(Reason.STOCK_SHORT)
-    cell = ctx.state.cells[source, sku]
-    return f.StockChanged(
-        "moved", sku, source, -quantity, int(cell["on_hand"]) - quantity, int(cell["recalling"]),
-        0, target,
-    )
-
-
-def start_recall(ctx: Context, c: f.StartRecall) -> f.Fact:
-    """Units of a channel's pool go off sale; at most what is available there."""
-    sku, pool = ctx.sku(c.sku), ctx.pool(c.pool)
-    quantity = bound(c.quantity, 1, STOCK_MAX)
-    if pool == 0:
-        raise Refused(Reason.OUT_OF_BOUNDS)
-    if available_units(ctx.state, sku, pool, False) < quantity:
-        raise Refused(Reason.STOCK_SHORT)
-    cell = ctx.state.cells[pool, sku]
-    return f.StockChanged(
-        "recall_started", sku, pool, 0, int(cell["on_hand"]), int(cell["recalling"]) + quantity, 0
-    )
-
-
-def finish_recall(ctx: Context, c: f.FinishRecall) -> f.Fact:
-    """What sales in flight left of recalled units goes back to the shared pool."""
-    sku, pool = ctx.sku(c.sku), ctx.pool(c.pool)
-    cell = ctx.state.cells[pool, sku]
-    quantity = bound(c.quantity, 1, int(cell["recalling"]))
-    debt = int(cell["debt"])  # sold in flight beyond what was left on offer
-    back = max(0, quantity - debt)
-    return f.StockChanged(
-        "recall_finished", sku, pool, -back, int(cell["on_hand"]) - back,
-        int(cell["recalling"]) - quantity, 0, 0,
+        number,
+        c.code,
+        scope,
+        target,
+        int(row["basis"]),
+        int(row["window"]),
+        limits,
+        int(row["budget"]),
+        False,
+        moved_plans(ctx, number, None),
     )
 
 
@@ -345,9 +245,14 @@ def approve_exception(ctx: Context, c: f.ApproveException) -> f.Fact:
         exempted |= 1 << by_name[name]
     bound(len(c.skus), 1, 10_000)
     return f.ExceptionPut(
-        number, c.code, sorted({ctx.sku(code) for code in c.skus}),
-        bound(c.floor_fen, 0, MONEY_FEN_MAX), bound(c.units, 1, STOCK_MAX),
-        bound(c.expires_ms, ctx.now_ms + 1, ctx.now_ms + 30 * 86_400_000), exempted, True,
+        number,
+        c.code,
+        sorted({ctx.sku(code) for code in c.skus}),
+        bound(c.floor_fen, 0, MONEY_FEN_MAX),
+        bound(c.units, 1, STOCK_MAX),
+        bound(c.expires_ms, ctx.now_ms + 1, ctx.now_ms + 30 * 86_400_000),
+        exempted,
+        True,
         c.note[:200],
     )
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from tidegate.engine.layout import Array
+from tidegate.record.lines import Array
 
 PIECE_BYTES = 16 << 20
 

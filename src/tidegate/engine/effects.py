@@ -6,6 +6,7 @@ reach the same state. From here on nothing may fail; nothing here judges.
 
 import numpy as np
 
+from tidegate.domain.jit import Word, i64, kernel, u64
 from tidegate.engine import blocks as bk
 from tidegate.engine.charges import (
     charge_budget,
@@ -14,17 +15,15 @@ from tidegate.engine.charges import (
     reverse_charges,
     write_charge,
 )
+from tidegate.engine.claims import available_units, find_keys
 from tidegate.engine.guards import (
     BUDGET_EXHAUSTED,
     LIMIT_EXCEEDED,
-    available_units,
     exception_holds,
     exempt,
-    find_keys,
     known_sku,
 )
 from tidegate.engine.index import NONE
-from tidegate.domain.jit import kernel
 from tidegate.engine.layout import (
     ACCEPTED_COUNT,
     CLOSED,
@@ -40,11 +39,10 @@ from tidegate.engine.layout import (
     ORDERS,
     PRE_HELD,
     RELEASED,
-    Array,
     State,
 )
 from tidegate.engine.tables import new_key, remember_order, token_of
-from tidegate.record.lines import FACT, PAID
+from tidegate.record.lines import FACT, PAID, Array
 
 
 @kernel
@@ -52,7 +50,7 @@ def hold_expiry_s(s: State, line: Array) -> int:
     """When the hold of an order accepted now ends; 0 = never (paid, or a marketplace's)."""
     if line["flags"] & (PAID | FACT):
         return 0
-    ttl = np.int64(line["hold_ttl_s"])
+    ttl = i64(line["hold_ttl_s"])
     if ttl == 0:
         ttl = s.scalars[HOLD_TTL_S]
     return s.scalars[NOW_MS] // 1000 + min(ttl, s.scalars[HOLD_TTL_MAX_S])
@@ -63,7 +61,7 @@ def heap_push(s: State, expires_s: int, row: int) -> None:
     """Add a hold that does not end in the order of acceptance to the heap of expiries."""
     i = s.scalars[HEAP_COUNT]
     s.scalars[HEAP_COUNT] += 1
-    item = np.uint64((expires_s << 32) | row)
+    item = u64((expires_s << 32) | row)
     while i > 0 and s.heap[(i - 1) >> 1] > item:
         s.heap[i] = s.heap[(i - 1) >> 1]
         i = (i - 1) >> 1
@@ -95,7 +93,7 @@ def optional_flags(s: State, lines: Array, first: int, last: int) -> int:
     for i in range(first, last):
         if lines[i]["platform_fen"] != 0:
             flags |= bk.HAS_PLATFORM
-        sku = np.int64(lines[i]["sku"])
+        sku = i64(lines[i]["sku"])
         if known_sku(s, sku) and s.skus[sku]["recipe"] != 0:
             flags |= bk.HAS_RECIPE
     return flags
@@ -115,12 +113,12 @@ def take_units(
     covered = units
     if cover_only:
         for p in range(s.recipes[recipe]):
-            part = np.int64(s.recipes[recipe + 1 + 2 * p])
+            part = i64(s.recipes[recipe + 1 + 2 * p])
             free = max(0, available_units(s, part, pool, False))
-            covered = min(covered, free // np.int64(s.recipes[recipe + 2 + 2 * p]))
+            covered = min(covered, free // i64(s.recipes[recipe + 2 + 2 * p]))
     for p in range(s.recipes[recipe]):
-        part = np.int64(s.recipes[recipe + 1 + 2 * p])
-        each = np.int64(s.recipes[recipe + 2 + 2 * p])
+        part = i64(s.recipes[recipe + 1 + 2 * p])
+        each = i64(s.recipes[recipe + 2 + 2 * p])
         take_cell(s, part, pool, covered * each, paid, False)
         s.cells[pool, part]["debt"] += (units - covered) * each
     return units - covered
@@ -145,27 +143,27 @@ def take_cell(s: State, sku: int, pool: int, units: int, paid: bool, cover_only:
 def write_line(s: State, line: Array, top: int, flags: int, pool: int) -> int:
     """Claim a line's units and write it to the scratch words; the new top comes back."""
     w = s.scratch_words
-    sku = np.int64(line["sku"])
-    quantity = np.int64(line["quantity"])
+    sku = i64(line["sku"])
+    quantity = i64(line["quantity"])
     recipe = 0
     short = quantity
     if known_sku(s, sku):
-        recipe = np.int64(s.skus[sku]["recipe"])
+        recipe = i64(s.skus[sku]["recipe"])
         fact = flags & bk.IS_FACT != 0
         short = take_units(s, sku, recipe, pool, quantity, line["flags"] & PAID != 0, fact)
-    money = np.int64(line["receivable_fen"])
+    money = i64(line["receivable_fen"])
     w[top + bk.L_SKU] = np.uint32(sku)
     w[top + bk.L_QUANTITY] = np.uint32(quantity)
     w[top + bk.L_MONEY] = np.uint32(money & 0xFFFFFFFF)
-    exception = np.int64(line["exception"]) if exception_holds(s, line) else 0
-    w[top + bk.L_OFFER] = np.uint32(np.int64(line["promotion"]) | (exception << 16))
+    exception = i64(line["exception"]) if exception_holds(s, line) else 0
+    w[top + bk.L_OFFER] = np.uint32(i64(line["promotion"]) | (exception << 16))
     w[top + bk.L_CANCELLED] = np.uint32(0)
     w[top + bk.L_SHIPPED] = np.uint32(0)
     w[top + bk.L_RETURNED] = np.uint32(0)
     if flags & bk.IS_FACT:
         w[bk.short_place(top)] = np.uint32(short)
     if flags & bk.HAS_PLATFORM:
-        w[bk.platform_place(top, flags)] = np.uint32(np.int64(line["platform_fen"]) & 0xFFFFFFFF)
+        w[bk.platform_place(top, flags)] = np.uint32(i64(line["platform_fen"]) & 0xFFFFFFFF)
     if flags & bk.HAS_RECIPE:
         w[bk.recipe_place(top, flags)] = np.uint32(recipe)
     start = top + bk.line_stride(flags)
@@ -193,14 +191,14 @@ def first_of_order(s: State, rule: int) -> bool:
 def charge_line(s: State, line: Array, top: int) -> int:
     """Charge every rule that the line reaches and note each charge; the new top comes back."""
     if line["exception"] != 0 and exception_holds(s, line):
-        s.exceptions[np.int64(line["exception"])]["units_left"] -= np.int64(line["quantity"])
+        s.exceptions[i64(line["exception"])]["units_left"] -= i64(line["quantity"])
     limits = not exempt(s, line, LIMIT_EXCEEDED)
     budgets = not exempt(s, line, BUDGET_EXHAUSTED)
     for k in range(line_rules(s, line)):
         rule = s.scratch_rule[k]
         if s.rules[rule]["basis"] == ORDERS and not first_of_order(s, rule):
             continue
-        keyed = np.int64(s.rules[rule]["keyed"])
+        keyed = i64(s.rules[rule]["keyed"])
         for kind in range(4):
             key = s.scratch_keys[kind]
             if limits and (keyed >> kind) & 1 and key != NONE:
@@ -247,7 +245,7 @@ def build_block(s: State, lines: Array, first: int, last: int, mask: int, expire
             w[top] = np.uint32(s.scratch_keys[kind] | (kind << 30))
             top += 1
     s.scratch_keys[8] = 0
-    pool = np.int64(s.channels[np.int64(lines[first]["channel"])]["pool"])
+    pool = i64(s.channels[i64(lines[first]["channel"])]["pool"])
     if expires_s != 0 and expires_s >= s.scalars[HOLD_LAST_S]:
         flags |= bk.IN_QUEUE
         s.scalars[HOLD_LAST_S] = expires_s
@@ -264,8 +262,13 @@ def build_block(s: State, lines: Array, first: int, last: int, mask: int, expire
 
 @kernel
 def accept_order(
-    s: State, lines: Array, first: int, last: int, mask: int, hashed: np.uint64,
-    print_: np.uint64,
+    s: State,
+    lines: Array,
+    first: int,
+    last: int,
+    mask: int,
+    hashed: Word,
+    print_: Word,
 ) -> int:
     """Everything an acceptance does; units not covered (facts only) come back."""
     line = lines[first]
@@ -273,7 +276,7 @@ def accept_order(
     block = build_block(s, lines, first, last, mask, expires_s)
     state = COMMITTED if line["flags"] & PAID else PRE_HELD
     number = remember_order(
-        s, line["id_hi"], line["id_lo"], hashed, print_, state, np.int64(line["channel"]), block
+        s, line["id_hi"], line["id_lo"], hashed, print_, state, i64(line["channel"]), block
     )
     if expires_s != 0 and not bk.block_flags(s, block) & bk.IN_QUEUE:
         heap_push(s, expires_s, number % s.orders.shape[0])
@@ -303,7 +306,7 @@ def give_back_cell(s: State, sku: int, pool: int, covered: int, short: int, stat
 @kernel
 def give_back_units(s: State, line: int, flags: int, units: int, state: int) -> None:
     """Take the claim of `units` of a line off the stock, uncovered units first."""
-    sku = np.int64(s.blocks[line + bk.L_SKU])
+    sku = i64(s.blocks[line + bk.L_SKU])
     short = min(bk.line_short(s, line, flags), units)
     if short > 0:
         s.blocks[bk.short_place(line)] -= np.uint32(short)
@@ -315,8 +318,8 @@ def give_back_units(s: State, line: int, flags: int, units: int, state: int) -> 
         give_back_cell(s, sku, pool, units - short, short, state)
         return
     for p in range(s.recipes[recipe]):
-        each = np.int64(s.recipes[recipe + 2 + 2 * p])
-        part = np.int64(s.recipes[recipe + 1 + 2 * p])
+        each = i64(s.recipes[recipe + 2 + 2 * p])
+        part = i64(s.recipes[recipe + 1 + 2 * p])
         give_back_cell(s, part, pool, (units - short) * each, short * each, state)
 
 
@@ -325,14 +328,18 @@ def reverse_line(s: State, block: int, line: int, flags: int, units: int, whole:
     """Take back limits, budgets and exception units for `units` that were cancelled or returned."""
     b = s.blocks
     left = (
-        np.int64(b[line + bk.L_QUANTITY]) - np.int64(b[line + bk.L_CANCELLED])
-        - np.int64(b[line + bk.L_RETURNED])
+        i64(b[line + bk.L_QUANTITY]) - i64(b[line + bk.L_CANCELLED]) - i64(b[line + bk.L_RETURNED])
     )
     reverse_charges(
-        s, line + bk.line_stride(flags), bk.charge_words(s, line), units, left, whole,
+        s,
+        line + bk.line_stride(flags),
+        bk.charge_words(s, line),
+        units,
+        left,
+        whole,
         bk.block_day(s, block),
     )
-    exception = np.int64(b[line + bk.L_OFFER]) >> 16
+    exception = i64(b[line + bk.L_OFFER]) >> 16
     if exception != 0:
         s.exceptions[exception]["units_left"] += units
 
@@ -342,12 +349,12 @@ def end_hold(s: State, block: int) -> None:
     """An unpaid order stops counting against its keys."""
     place = bk.first_key(s, block)
     for k in range(bk.block_keys(s, block)):
-        s.keys[np.int64(s.blocks[place + k]) & 0x3FFFFFFF]["open_holds"] -= np.uint32(1)
+        s.keys[i64(s.blocks[place + k]) & 0x3FFFFFFF]["open_holds"] -= np.uint32(1)
 
 
 @kernel
 def close_order(s: State, row: int) -> None:
     """Nothing of the order is left: its block is free, its id stays remembered."""
-    bk.block_free(s, np.int64(s.orders[row]["block"]))
+    bk.block_free(s, i64(s.orders[row]["block"]))
     s.orders[row]["block"] = np.uint32(0)
     s.orders[row]["state"] = CLOSED

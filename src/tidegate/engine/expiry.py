@@ -6,6 +6,7 @@ its block for the late-payment window, then nothing but its id. Nothing here rea
 
 import numpy as np
 
+from tidegate.domain.jit import i64, kernel, u64
 from tidegate.engine import blocks as bk
 from tidegate.engine.effects import (
     close_order,
@@ -15,7 +16,6 @@ from tidegate.engine.effects import (
     reverse_line,
 )
 from tidegate.engine.index import index_remove
-from tidegate.domain.jit import kernel
 from tidegate.engine.layout import (
     EXPIRED,
     HEAP_COUNT,
@@ -28,10 +28,10 @@ from tidegate.engine.layout import (
     ORDER_BASE,
     ORDER_COUNT,
     PRE_HELD,
-    Array,
     State,
 )
 from tidegate.engine.tables import EVICT_MAX, hash_id
+from tidegate.record.lines import Array
 
 SCAN_MAX = 1 << 16  # rows that one call looks at
 
@@ -50,9 +50,9 @@ def due_holds(s: State, due: Array) -> int:
     while found < due.shape[0] and number < s.scalars[ORDER_COUNT] and scanned < SCAN_MAX:
         o = s.orders[number % s.orders.shape[0]]
         if o["state"] == PRE_HELD:
-            block = np.int64(o["block"])
+            block = i64(o["block"])
             if bk.block_flags(s, block) & bk.IN_QUEUE:
-                if np.int64(s.blocks[block]) > now_s:
+                if i64(s.blocks[block]) > now_s:
                     break
                 due[found] = number
                 found += 1
@@ -71,12 +71,12 @@ def due_in_heap(s: State, due: Array, found: int, now_s: int) -> int:
         depth = 1
     while depth > 0 and found < due.shape[0]:
         depth -= 1
-        i = np.int64(stack[depth])
+        i = i64(stack[depth])
         item = s.heap[i]
-        expires_s = np.int64(item >> np.uint64(32))
+        expires_s = i64(item >> u64(32))
         if expires_s > now_s:
             continue
-        row = np.int64(item & np.uint64(0xFFFFFFFF))
+        row = i64(item & u64(0xFFFFFFFF))
         if holds_until(s, row, expires_s):
             base = s.scalars[ORDER_BASE]
             due[found] = base + (row - base) % s.orders.shape[0]
@@ -92,13 +92,13 @@ def due_in_heap(s: State, due: Array, found: int, now_s: int) -> int:
 def holds_until(s: State, row: int, expires_s: int) -> bool:
     """Whether an order is unpaid and its hold ends just then."""
     o = s.orders[row]
-    return o["state"] == PRE_HELD and np.int64(s.blocks[np.int64(o["block"])]) == expires_s
+    return o["state"] == PRE_HELD and i64(s.blocks[i64(o["block"])]) == expires_s
 
 
 @kernel
 def give_back_order(s: State, row: int, state: int) -> None:
     """Take every claim and charge of an unpaid order back; its block stays."""
-    block = np.int64(s.orders[row]["block"])
+    block = i64(s.orders[row]["block"])
     flags = bk.block_flags(s, block)
     line = bk.first_line(s, block)
     for _ in range(bk.block_lines(s, block)):
@@ -114,7 +114,7 @@ def give_back_order(s: State, row: int, state: int) -> None:
 def expire_orders(s: State, due: Array) -> None:
     """End the holds with these running numbers; each must be unpaid."""
     for i in range(due.shape[0]):
-        number = np.int64(due[i])
+        number = i64(due[i])
         row = number % s.orders.shape[0]
         give_back_order(s, row, PRE_HELD)
         s.orders[row]["state"] = EXPIRED
@@ -131,25 +131,25 @@ def settle_queues(s: State) -> None:
         if number >= s.scalars[ORDER_COUNT]:
             break
         o = s.orders[number % s.orders.shape[0]]
-        if o["state"] == PRE_HELD and bk.block_flags(s, np.int64(o["block"])) & bk.IN_QUEUE:
+        if o["state"] == PRE_HELD and bk.block_flags(s, i64(o["block"])) & bk.IN_QUEUE:
             break
         number += 1
     s.scalars[HOLD_CURSOR] = number
     now_s = s.scalars[NOW_MS] // 1000
     while s.scalars[HEAP_COUNT] > 0:
         item = s.heap[0]
-        expires_s = np.int64(item >> np.uint64(32))
-        row = np.int64(item & np.uint64(0xFFFFFFFF))
+        expires_s = i64(item >> u64(32))
+        row = i64(item & u64(0xFFFFFFFF))
         if expires_s > now_s or holds_until(s, row, expires_s):
             break
         heap_pop(s)
     for _ in range(EVICT_MAX):
         if s.scalars[LATE_BASE] == s.scalars[LATE_COUNT]:
             return
-        number = np.int64(s.late[s.scalars[LATE_BASE] % s.late.shape[0]])
+        number = i64(s.late[s.scalars[LATE_BASE] % s.late.shape[0]])
         row = number % s.orders.shape[0]
         if number >= s.scalars[ORDER_BASE] and s.orders[row]["state"] == EXPIRED:
-            ended_s = np.int64(s.blocks[np.int64(s.orders[row]["block"])])
+            ended_s = i64(s.blocks[i64(s.orders[row]["block"])])
             if ended_s + s.scalars[LATE_PAYMENT_S] > now_s:
                 return
             close_order(s, row)
@@ -170,10 +170,10 @@ def forget_orders(s: State, memory_s: int) -> None:
             return
         row = number % s.orders.shape[0]
         o = s.orders[row]
-        if np.int64(o["decided_at_s"]) + memory_s > now_s:
+        if i64(o["decided_at_s"]) + memory_s > now_s:
             return
         index_remove(s.order_index, hash_id(s, o["id_hi"], o["id_lo"]), row)
         if o["state"] != OPERATION_DONE and o["block"] != 0:
-            bk.block_free(s, np.int64(o["block"]))
+            bk.block_free(s, i64(o["block"]))
             o["block"] = np.uint32(0)
         s.scalars[ORDER_BASE] += 1

@@ -10,8 +10,9 @@ Source: W. Litwin, "Linear hashing: a new tool for file and table addressing", V
 
 import numpy as np
 
-from tidegate.domain.jit import kernel
-from tidegate.engine.layout import Array, Index, reserve
+from tidegate.domain.jit import Word, i64, kernel, u64
+from tidegate.engine.layout import Index, reserve
+from tidegate.record.lines import Array
 
 BUCKET_WORDS = 16
 SLOTS = 10
@@ -36,10 +37,10 @@ def new_index(entries_max: int) -> Index:
 
 
 @kernel
-def index_bucket(index: Index, hashed: np.uint64) -> int:
+def index_bucket(index: Index, hashed: Word) -> int:
     """First word of the bucket in which entries with this hash begin."""
     level = index.meta[LEVEL]
-    low = np.int64(hashed & np.uint64(0x3FFFFFFF))
+    low = i64(hashed & u64(0x3FFFFFFF))
     bucket = low & ((1 << level) - 1)
     if bucket < index.meta[BUCKETS] - (1 << level):
         bucket = low & ((2 << level) - 1)
@@ -47,9 +48,9 @@ def index_bucket(index: Index, hashed: np.uint64) -> int:
 
 
 @kernel
-def tag_of(hashed: np.uint64) -> int:
+def tag_of(hashed: Word) -> int:
     """The 16 bits kept beside a row number."""
-    return np.int64((hashed >> np.uint64(LEVEL_MIN)) & np.uint64(0xFFFF))
+    return i64((hashed >> u64(LEVEL_MIN)) & u64(0xFFFF))
 
 
 @kernel
@@ -62,7 +63,7 @@ def index_seek(words: Array, cursor: int, tag: int) -> int:
     slot = cursor & 15
     both = np.uint32(tag | (tag << 16))
     while True:
-        control = np.int64(words[base + 15])
+        control = i64(words[base + 15])
         count = control & 0xFF
         while slot < count:
             pair = words[base + SLOTS + (slot >> 1)] ^ both
@@ -84,7 +85,7 @@ def put_slot(words: Array, base: int, slot: int, row: int, tag: int) -> None:
     words[base + slot] = np.uint32(row)
     place = base + SLOTS + (slot >> 1)
     shift = (slot & 1) << 4
-    pair = np.int64(words[place])
+    pair = i64(words[place])
     words[place] = np.uint32((pair & ~(0xFFFF << shift)) | (tag << shift))
 
 
@@ -93,7 +94,7 @@ def append_entry(index: Index, base: int, row: int, tag: int) -> None:
     """Add an entry to the chain that begins at `base`, linking an overflow bucket if it is full."""
     words, meta = index.words, index.meta
     while True:
-        control = np.int64(words[base + 15])
+        control = i64(words[base + 15])
         count = control & 0xFF
         if count < SLOTS:
             put_slot(words, base, count, row, tag)
@@ -103,7 +104,7 @@ def append_entry(index: Index, base: int, row: int, tag: int) -> None:
         if link == 0:
             link = meta[OVERFLOW_FREE]
             if link != 0:
-                meta[OVERFLOW_FREE] = np.int64(words[link * BUCKET_WORDS + 15]) >> 8
+                meta[OVERFLOW_FREE] = i64(words[link * BUCKET_WORDS + 15]) >> 8
             else:
                 link = meta[OVERFLOW_BASE] + meta[OVERFLOW_TOP]
                 meta[OVERFLOW_TOP] += 1
@@ -134,7 +135,7 @@ def split_one(index: Index) -> None:
     words[target * BUCKET_WORDS + 15] = np.uint32(0)
     # The chain is read before anything is written: kept entries go back in the same order.
     read = source * BUCKET_WORDS
-    control = np.int64(words[read + 15])
+    control = i64(words[read + 15])
     count, link = control & 0xFF, control >> 8
     words[read + 15] = np.uint32(0)
     kept = source * BUCKET_WORDS
@@ -143,8 +144,8 @@ def split_one(index: Index) -> None:
     write_kept, read_first = 0, True
     while True:
         for slot in range(count):
-            row = np.int64(words[read + slot])
-            pair = np.int64(words[read + SLOTS + (slot >> 1)])
+            row = i64(words[read + slot])
+            pair = i64(words[read + SLOTS + (slot >> 1)])
             tag = (pair >> ((slot & 1) << 4)) & 0xFFFF
             if (tag >> bit) & 1:
                 append_entry(index, moved, row, tag)
@@ -160,12 +161,12 @@ def split_one(index: Index) -> None:
             return
         read_first = False
         read = link * BUCKET_WORDS
-        control = np.int64(words[read + 15])
+        control = i64(words[read + 15])
         count, link = control & 0xFF, control >> 8
 
 
 @kernel
-def index_insert(index: Index, hashed: np.uint64, row: int) -> None:
+def index_insert(index: Index, hashed: Word, row: int) -> None:
     """Add a row under a hash. Does not check whether it is there already."""
     append_entry(index, index_bucket(index, hashed), row, tag_of(hashed))
     index.meta[ENTRIES] += 1
@@ -174,7 +175,7 @@ def index_insert(index: Index, hashed: np.uint64, row: int) -> None:
 
 
 @kernel
-def index_remove(index: Index, hashed: np.uint64, row: int) -> bool:
+def index_remove(index: Index, hashed: Word, row: int) -> bool:
     """Take a row out: the chain's last entry moves into its place. False when it is not there."""
     words = index.words
     base = index_bucket(index, hashed)
@@ -184,23 +185,26 @@ def index_remove(index: Index, hashed: np.uint64, row: int) -> bool:
         found = index_seek(words, found, tag)
         if found == NONE:
             return False
-        if np.int64(words[found]) == row:
+        if i64(words[found]) == row:
             break
         found += 1
-    previous = np.int64(0)
-    while np.int64(words[base + 15]) >> 8 != 0:
+    previous = i64(0)
+    while i64(words[base + 15]) >> 8 != 0:
         previous = base
-        base = (np.int64(words[base + 15]) >> 8) * BUCKET_WORDS
-    control = np.int64(words[base + 15])
+        base = (i64(words[base + 15]) >> 8) * BUCKET_WORDS
+    control = i64(words[base + 15])
     last = (control & 0xFF) - 1
-    pair = np.int64(words[base + SLOTS + (last >> 1)])
+    pair = i64(words[base + SLOTS + (last >> 1)])
     put_slot(
-        words, found & ~15, found & 15, np.int64(words[base + last]),
+        words,
+        found & ~15,
+        found & 15,
+        i64(words[base + last]),
         (pair >> ((last & 1) << 4)) & 0xFFFF,
     )
     words[base + 15] = np.uint32(control - 1)
     if last == 0 and base // BUCKET_WORDS >= index.meta[OVERFLOW_BASE]:
-        words[previous + 15] = np.uint32(np.int64(words[previous + 15]) & 0xFF)
+        words[previous + 15] = np.uint32(i64(words[previous + 15]) & 0xFF)
         free_overflow(index, base // BUCKET_WORDS)
     index.meta[ENTRIES] -= 1
     return True

@@ -6,10 +6,11 @@ collects every failure in `mask` and is never refused.
 
 import numpy as np
 
-from tidegate.engine import guards as g
 from tidegate.domain.jit import kernel
-from tidegate.engine.layout import Array, State
-from tidegate.record.lines import FACT
+from tidegate.engine import claims as c
+from tidegate.engine import guards as g
+from tidegate.engine.layout import State
+from tidegate.record.lines import FACT, Array
 
 LIMITS = g.LIMIT_EXCEEDED
 BUDGETS = g.BUDGET_EXHAUSTED
@@ -84,16 +85,16 @@ def judge_claims(
     s: State, lines: Array, first: int, last: int, out: Array, demand: int, fact: bool
 ) -> bool:
     """The guards about what is used up: limits, unpaid holds, budgets, stock."""
-    g.find_keys(s, lines[first])
-    merged = g.merged_rules(s, lines, first, last, LIMITS)
-    if fails(out, g.identity_missing(s, merged), fact):
+    c.find_keys(s, lines[first])
+    merged = c.merged_rules(s, lines, first, last, LIMITS)
+    if fails(out, c.identity_missing(s, merged), fact):
         return False
-    if fails(out, g.limit_exceeded(s, merged, out), fact):
+    if fails(out, c.limit_exceeded(s, merged, out), fact):
         return False
-    if fails(out, g.holds_exceeded(s, lines[first], out), fact):
+    if fails(out, c.holds_exceeded(s, lines[first], out), fact):
         return False
     if any_exception(lines, first, last):
-        merged = g.merged_rules(s, lines, first, last, BUDGETS)
-    if fails(out, g.budget_exhausted(s, lines, first, last, merged, out), fact):
+        merged = c.merged_rules(s, lines, first, last, BUDGETS)
+    if fails(out, c.budget_exhausted(s, lines, first, last, merged, out), fact):
         return False
-    return not fails(out, g.stock_short(s, lines[first], demand, out), fact)
+    return not fails(out, c.stock_short(s, lines[first], demand, out), fact)

@@ -6,12 +6,12 @@ state, and no row holds anything but numbers.
 """
 
 import mmap
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from tidegate.record.lines import Array
 
 ENGINE_VERSION = 1
 

@@ -21,19 +21,20 @@ from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
 from tidegate.engine.apply import apply_fact
 from tidegate.engine.catalogue import Catalogue, load_catalogue
-from tidegate.engine.commands import Context, judge_command
-from tidegate.engine.expiry import due_holds, expire_orders
-from tidegate.engine.guards import available_units
-from tidegate.engine.index import NONE
-from tidegate.engine.layout import Array, Capacity
-from tidegate.engine.operations import decide_operations, fold_operations
+from tidegate.engine.claims import available_units
+from tidegate.engine.command_context import Context
+from tidegate.engine.commands import judge_command
 from tidegate.engine.digest import digest_of
+from tidegate.engine.expiry import due_holds, expire_orders
+from tidegate.engine.index import NONE
+from tidegate.engine.layout import Capacity
+from tidegate.engine.operations import decide_operations, fold_operations
 from tidegate.engine.orders import decide_orders, fold_orders, forget
 from tidegate.engine.state import Counts, Room, new_state, room, state_parts
 from tidegate.engine.tables import find_id, hash_id, remember_order, remember_refusal
 from tidegate.record import entry as en
 from tidegate.record import facts as f
-from tidegate.record.lines import OUTCOME
+from tidegate.record.lines import OUTCOME, Array
 
 EXPIRE_MAX = 1_024  # holds ended by one record
 BATCH_MAX = 1 << 16  # lines of one batch
@@ -155,7 +156,10 @@ class Machine:
         """Every used slice of the state, then the catalogue, in a fixed order."""
         cat = self.catalogue
         used = Counts(
-            len(cat.skus), len(cat.pools), len(cat.rules) + 1, len(cat.promotions) + 1,
+            len(cat.skus),
+            len(cat.pools),
+            len(cat.rules) + 1,
+            len(cat.promotions) + 1,
             len(cat.exceptions) + 1,
         )
         catalogue = np.frombuffer(cat.dump(), np.uint8)
@@ -177,7 +181,9 @@ class Machine:
         if known & lo.REFUSED_BIT:
             row = self.state.refusals[known & 0x7FFFFFFF]
             same = int(row["fingerprint"]) == print_
-            return CommandOutcome(Reason(int(row["reason"])) if same else Reason.ID_REUSED, True, None)
+            return CommandOutcome(
+                Reason(int(row["reason"])) if same else Reason.ID_REUSED, True, None
+            )
         row = self.state.orders[known]
         same = int(row["fingerprint"]) == print_ and int(row["state"]) == lo.OPERATION_DONE
         return CommandOutcome(Reason.ACCEPTED if same else Reason.ID_REUSED, True, None)

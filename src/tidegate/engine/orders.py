@@ -6,12 +6,12 @@ Both go through `effects` in the same order, so a fold reaches the state that th
 
 import numpy as np
 
+from tidegate.domain.jit import Word, i64, kernel, u64
 from tidegate.engine import blocks as bk
 from tidegate.engine.effects import accept_order
 from tidegate.engine.expiry import forget_orders, settle_queues
 from tidegate.engine.guards import ID_REUSED
 from tidegate.engine.index import NONE, index_bucket
-from tidegate.domain.jit import kernel
 from tidegate.engine.judge import judge
 from tidegate.engine.layout import (
     DECIDED_COUNT,
@@ -19,7 +19,6 @@ from tidegate.engine.layout import (
     ORDER_MEMORY_S,
     REFUSAL_MEMORY_S,
     REFUSED_BIT,
-    Array,
     State,
 )
 from tidegate.engine.tables import (
@@ -37,7 +36,7 @@ from tidegate.engine.tables import (
     remember_refusal,
     token_of,
 )
-from tidegate.record.lines import CONTINUES, DUPLICATE, FACT
+from tidegate.record.lines import CONTINUES, DUPLICATE, FACT, Array
 
 TOUCH = 192  # orders whose table rows are fetched ahead of judging them
 
@@ -57,21 +56,21 @@ def touch_ahead(s: State, lines: Array, first: int, last: int) -> None:
 
     Only reads, and leaves hints (see `tables.HINTS`).
     """
-    seen = np.uint64(0)
+    seen = u64(0)
     for i in range(first, last):
         line = lines[i]
         bucket = index_bucket(s.order_index, hash_id(s, line["id_hi"], line["id_lo"]))
-        seen += np.uint64(s.order_index.words[bucket + 15])
+        seen += u64(s.order_index.words[bucket + 15])
         for kind in range(4):
             token = token_of(line, kind)
-            if token != np.uint64(0):
+            if token != u64(0):
                 bucket = index_bucket(s.key_index, hash_key(s, token))
-                seen += np.uint64(s.key_index.words[bucket + 15])
+                seen += u64(s.key_index.words[bucket + 15])
     for i in range(first, last):
         for kind in range(4):
             token = token_of(lines[i], kind)
             key = NONE
-            if token != np.uint64(0):
+            if token != u64(0):
                 key = find_key(s, token)
             s.scratch_touch[(i - first) * HINT_WORDS + kind] = key
     for i in range(first, last):
@@ -82,27 +81,27 @@ def touch_ahead(s: State, lines: Array, first: int, last: int) -> None:
             rule_kind = s.scratch_touch[i]
             key = s.scratch_touch[i - place + (rule_kind & 3)]
             s.scratch_touch[i + HINTED_COUNTERS] = find_counter(s, rule_kind, key)
-    s.scratch_keys[15] = np.int64(seen & np.uint64(0xFFFF))  # or the reads would be left out
+    s.scratch_keys[15] = i64(seen & u64(0xFFFF))  # or the reads would be left out
 
 
 @kernel
-def touch_counters(s: State, line: Array, hints: int) -> np.uint64:
+def touch_counters(s: State, line: Array, hints: int) -> Word:
     """Read the buckets of the counters that a line's SKU will ask for, and note which they are."""
-    seen = np.uint64(0)
+    seen = u64(0)
     found = 0
-    sku = np.int64(line["sku"])
+    sku = i64(line["sku"])
     if sku < s.skus.shape[0]:
-        start = np.int64(s.skus[sku]["plan_start"])
-        for p in range(start, start + np.int64(s.skus[sku]["plan_count"])):
-            rule = np.int64(s.plans[p])
-            keyed = np.int64(s.rules[rule]["keyed"])
+        start = i64(s.skus[sku]["plan_start"])
+        for p in range(start, start + i64(s.skus[sku]["plan_count"])):
+            rule = i64(s.plans[p])
+            keyed = i64(s.rules[rule]["keyed"])
             for kind in range(4):
                 key = s.scratch_touch[hints + kind]
                 if (keyed >> kind) & 1 == 0 or key == NONE or found == HINTED_COUNTERS:
                     continue
                 hashed = hash_counter(s, rule * 4 + kind, key)
                 bucket = index_bucket(s.counter_index, hashed)
-                seen += np.uint64(s.counter_index.words[bucket + 15])
+                seen += u64(s.counter_index.words[bucket + 15])
                 s.scratch_touch[hints + 4 + found] = rule * 4 + kind
                 found += 1
     for h in range(hints + 4 + found, hints + 4 + HINTED_COUNTERS):
@@ -111,7 +110,7 @@ def touch_counters(s: State, line: Array, hints: int) -> np.uint64:
 
 
 @kernel
-def answer_again(s: State, entry: int, print_: np.uint64, fact: bool, out: Array) -> None:
+def answer_again(s: State, entry: int, print_: Word, fact: bool, out: Array) -> None:
     """Repeat the answer that an id was given; other content is `id_reused`."""
     out["flags"] = DUPLICATE
     if entry & REFUSED_BIT:
@@ -127,13 +126,13 @@ def answer_again(s: State, entry: int, print_: np.uint64, fact: bool, out: Array
     if o["fingerprint"] != print_ or o["state"] == OPERATION_DONE:
         out["reason"] = ID_REUSED
         return
-    block = np.int64(o["block"])
+    block = i64(o["block"])
     if fact and block != 0:
         out["mask"] = s.blocks[block + 2]
 
 
 @kernel
-def answer_operation(s: State, entry: int, print_: np.uint64, out: Array) -> None:
+def answer_operation(s: State, entry: int, print_: Word, out: Array) -> None:
     """Repeat the answer that an operation's id was given; other content is `id_reused`."""
     out["flags"] = DUPLICATE
     if entry & REFUSED_BIT:
@@ -182,12 +181,18 @@ def decide_orders(s: State, lines: Array, outcomes: Array) -> int:
             answer_again(s, entry, print_, fact, out)
         elif judge(s, lines, first, last, out, False):
             out["short"] = np.uint32(
-                accept_order(s, lines, first, last, np.int64(out["mask"]), hashed, print_)
+                accept_order(s, lines, first, last, i64(out["mask"]), hashed, print_)
             )
         else:
             remember_refusal(
-                s, line["id_hi"], line["id_lo"], hashed, print_, np.int64(out["reason"]),
-                np.int64(out["rule"]), np.int64(out["has"]),
+                s,
+                line["id_hi"],
+                line["id_lo"],
+                hashed,
+                print_,
+                i64(out["reason"]),
+                i64(out["rule"]),
+                i64(out["has"]),
             )
         count += 1
         first = last
@@ -216,11 +221,17 @@ def fold_orders(s: State, lines: Array, outcomes: Array) -> int:
             hashed = hash_id(s, line["id_hi"], line["id_lo"])
             print_ = fingerprint(s, lines, first, last)
             if out["reason"] == 0:
-                accept_order(s, lines, first, last, np.int64(out["mask"]), hashed, print_)
+                accept_order(s, lines, first, last, i64(out["mask"]), hashed, print_)
             else:
                 remember_refusal(
-                    s, line["id_hi"], line["id_lo"], hashed, print_, np.int64(out["reason"]),
-                    np.int64(out["rule"]), np.int64(out["has"]),
+                    s,
+                    line["id_hi"],
+                    line["id_lo"],
+                    hashed,
+                    print_,
+                    i64(out["reason"]),
+                    i64(out["rule"]),
+                    i64(out["has"]),
                 )
         count += 1
         first = last
@@ -236,7 +247,7 @@ def order_lines_back(s: State, row: int) -> int:
     For taking an expired order again: quantities are those not cancelled, the keys the same.
     """
     o = s.orders[row]
-    block = np.int64(o["block"])
+    block = i64(o["block"])
     flags = bk.block_flags(s, block)
     place = bk.first_line(s, block)
     count = bk.block_lines(s, block)
@@ -245,12 +256,12 @@ def order_lines_back(s: State, row: int) -> int:
         line["id_hi"] = o["id_hi"]
         line["id_lo"] = o["id_lo"]
         line["sku"] = s.blocks[place + bk.L_SKU]
-        line["quantity"] = np.int64(s.blocks[place + bk.L_QUANTITY])
+        line["quantity"] = i64(s.blocks[place + bk.L_QUANTITY])
         line["receivable_fen"] = bk.line_money(s, place)
         line["platform_fen"] = 0
         if flags & bk.HAS_PLATFORM:
             line["platform_fen"] = np.int32(s.blocks[bk.platform_place(place, flags)])
-        offer = np.int64(s.blocks[place + bk.L_OFFER])
+        offer = i64(s.blocks[place + bk.L_OFFER])
         line["promotion"] = offer & 0xFFFF
         line["exception"] = offer >> 16
         line["channel"] = o["channel"]
@@ -268,7 +279,7 @@ def order_lines_back(s: State, row: int) -> int:
     first = s.scratch_lines[0]
     place = bk.first_key(s, block)
     for k in range(bk.block_keys(s, block)):
-        word = np.int64(s.blocks[place + k])
+        word = i64(s.blocks[place + k])
         token = s.keys[word & 0x3FFFFFFF]["token"]
         kind = word >> 30
         first["verified"] |= np.uint8(1 << kind)

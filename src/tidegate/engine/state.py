@@ -11,8 +11,8 @@ import numpy as np
 
 from tidegate.engine import layout as lo
 from tidegate.engine.index import BUCKETS, OVERFLOW_BASE, OVERFLOW_TOP, OVERFLOW_USED, new_index
-from tidegate.engine.layout import Array, Capacity, State, reserve
-from tidegate.record.lines import LINE
+from tidegate.engine.layout import Capacity, State, reserve
+from tidegate.record.lines import LINE, Array
 
 DEFAULTS = {
     lo.HOLD_TTL_S: 900,

@@ -5,6 +5,7 @@ Rows are compared in full, so two that share a hash never share a fate. Nothing 
 
 import numpy as np
 
+from tidegate.domain.jit import Word, i64, kernel, u64
 from tidegate.engine.index import (
     NONE,
     index_bucket,
@@ -13,7 +14,6 @@ from tidegate.engine.index import (
     index_seek,
     tag_of,
 )
-from tidegate.domain.jit import kernel
 from tidegate.engine.layout import (
     COUNTER_COUNT,
     DAY,
@@ -28,9 +28,9 @@ from tidegate.engine.layout import (
     REFUSED_BIT,
     SECOND,
     WEEK,
-    Array,
     State,
 )
+from tidegate.record.lines import Array
 
 DAY_MS = 86_400_000
 EVICT_MAX = 4_096  # rows forgotten a batch
@@ -45,15 +45,15 @@ HINTS = 14
 
 
 @kernel
-def mix(h: np.uint64) -> np.uint64:
+def mix(h: Word) -> Word:
     """A 64-bit finaliser (splitmix64); keyed by what its callers add before."""
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
+    h = (h ^ (h >> u64(30))) * u64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> u64(27))) * u64(0x94D049BB133111EB)
+    return h ^ (h >> u64(31))
 
 
 @kernel
-def token_of(line: Array, kind: int) -> np.uint64:
+def token_of(line: Array, kind: int) -> Word:
     """The token of one kind of key on a line; 0 = not supplied."""
     if kind == 0:
         return line["key0"]
@@ -65,27 +65,25 @@ def token_of(line: Array, kind: int) -> np.uint64:
 
 
 @kernel
-def hash_id(s: State, hi: np.uint64, lo: np.uint64) -> np.uint64:
+def hash_id(s: State, hi: Word, lo: Word) -> Word:
     """Where an order's id lives in the index."""
     return mix(lo * s.secrets[1] + hi * s.secrets[2] + s.secrets[0])
 
 
 @kernel
-def hash_key(s: State, token: np.uint64) -> np.uint64:
+def hash_key(s: State, token: Word) -> Word:
     """Where an identity key lives in its index."""
     return mix(token * s.secrets[3] + s.secrets[0])
 
 
 @kernel
-def hash_counter(s: State, rule_kind: int, key_row: int) -> np.uint64:
+def hash_counter(s: State, rule_kind: int, key_row: int) -> Word:
     """Where a limit counter lives in its index."""
-    return mix(
-        np.uint64(rule_kind) * s.secrets[4] + np.uint64(key_row) * s.secrets[5] + s.secrets[0]
-    )
+    return mix(u64(rule_kind) * s.secrets[4] + u64(key_row) * s.secrets[5] + s.secrets[0])
 
 
 @kernel
-def fingerprint(s: State, lines: Array, first: int, last: int) -> np.uint64:
+def fingerprint(s: State, lines: Array, first: int, last: int) -> Word:
     """A keyed hash of an order's content; `placed_at` is left out, so a repeat may carry a new one.
 
     Multilinear over 64-bit words with secret odd multipliers, finalised per line.
@@ -96,25 +94,25 @@ def fingerprint(s: State, lines: Array, first: int, last: int) -> np.uint64:
         w = h
         w += line["key0"] * s.secrets[8] + line["key1"] * s.secrets[9]
         w += line["key2"] * s.secrets[10] + line["key3"] * s.secrets[11]
-        w += np.uint64(line["receivable_fen"]) * s.secrets[12]
-        w += np.uint64(np.int64(line["platform_fen"])) * s.secrets[13]
-        w += np.uint64(np.int64(line["mismatch_fen"])) * s.secrets[14]
-        w += np.uint64(line["pricing_version"]) * s.secrets[15]
-        w += np.uint64(line["hold_ttl_s"]) * s.secrets[16]
-        w += np.uint64(line["sku"]) * s.secrets[17]
-        w += np.uint64(np.int64(line["quantity"])) * s.secrets[18]
-        w += np.uint64(line["promotion"]) * s.secrets[19]
-        w += np.uint64(line["exception"]) * s.secrets[20]
-        w += np.uint64(line["channel"]) * s.secrets[21]
-        w += np.uint64(line["gift_of"]) * s.secrets[22]
-        w += np.uint64(line["flags"]) * s.secrets[23]
-        w += np.uint64(line["verified"]) * s.secrets[24]
+        w += u64(line["receivable_fen"]) * s.secrets[12]
+        w += u64(i64(line["platform_fen"])) * s.secrets[13]
+        w += u64(i64(line["mismatch_fen"])) * s.secrets[14]
+        w += u64(line["pricing_version"]) * s.secrets[15]
+        w += u64(line["hold_ttl_s"]) * s.secrets[16]
+        w += u64(line["sku"]) * s.secrets[17]
+        w += u64(i64(line["quantity"])) * s.secrets[18]
+        w += u64(line["promotion"]) * s.secrets[19]
+        w += u64(line["exception"]) * s.secrets[20]
+        w += u64(line["channel"]) * s.secrets[21]
+        w += u64(line["gift_of"]) * s.secrets[22]
+        w += u64(line["flags"]) * s.secrets[23]
+        w += u64(line["verified"]) * s.secrets[24]
         h = mix(w)
     return h
 
 
 @kernel
-def find_id(s: State, hi: np.uint64, lo: np.uint64, hashed: np.uint64) -> int:
+def find_id(s: State, hi: Word, lo: Word, hashed: Word) -> int:
     """The index entry of an id (a refusal's has REFUSED_BIT), or NONE."""
     words = s.order_index.words
     cursor = index_bucket(s.order_index, hashed)
@@ -123,7 +121,7 @@ def find_id(s: State, hi: np.uint64, lo: np.uint64, hashed: np.uint64) -> int:
         cursor = index_seek(words, cursor, tag)
         if cursor == NONE:
             return NONE
-        entry = np.int64(words[cursor])
+        entry = i64(words[cursor])
         row = entry & 0x7FFFFFFF
         if entry & REFUSED_BIT:
             if s.refusals[row]["id_lo"] == lo and s.refusals[row]["id_hi"] == hi:
@@ -134,7 +132,7 @@ def find_id(s: State, hi: np.uint64, lo: np.uint64, hashed: np.uint64) -> int:
 
 
 @kernel
-def find_key(s: State, token: np.uint64) -> int:
+def find_key(s: State, token: Word) -> int:
     """The row of an identity key, or NONE."""
     hashed = hash_key(s, token)
     words = s.key_index.words
@@ -144,14 +142,14 @@ def find_key(s: State, token: np.uint64) -> int:
         cursor = index_seek(words, cursor, tag)
         if cursor == NONE:
             return NONE
-        row = np.int64(words[cursor])
+        row = i64(words[cursor])
         if s.keys[row]["token"] == token:
             return row
         cursor += 1
 
 
 @kernel
-def new_key(s: State, token: np.uint64) -> int:
+def new_key(s: State, token: Word) -> int:
     """A row for an identity key that has none."""
     row = s.scalars[KEY_COUNT]
     s.scalars[KEY_COUNT] += 1
@@ -172,7 +170,7 @@ def find_counter(s: State, rule_kind: int, key: int) -> int:
         cursor = index_seek(words, cursor, tag)
         if cursor == NONE:
             return NONE
-        row = np.int64(words[cursor])
+        row = i64(words[cursor])
         if s.counters[row]["key"] == key and s.counters[row]["rule_kind"] == rule_kind:
             return row
         cursor += 1
@@ -243,13 +241,19 @@ def window_at(kind: int, day: int, now_ms: int) -> int:
 @kernel
 def running_window(s: State, rule: int) -> int:
     """The window that a rule counts in at this moment of the batch."""
-    return window_at(np.int64(s.rules[rule]["window"]), s.scalars[LOCAL_DAY], s.scalars[NOW_MS])
+    return window_at(i64(s.rules[rule]["window"]), s.scalars[LOCAL_DAY], s.scalars[NOW_MS])
 
 
 @kernel
 def remember_order(
-    s: State, hi: np.uint64, lo: np.uint64, hashed: np.uint64, print_: np.uint64, state: int,
-    channel: int, block: int,
+    s: State,
+    hi: Word,
+    lo: Word,
+    hashed: Word,
+    print_: Word,
+    state: int,
+    channel: int,
+    block: int,
 ) -> int:
     """Add an accepted order (or operation) to the 400-day memory; its running number comes back."""
     number = s.scalars[ORDER_COUNT]
@@ -269,8 +273,14 @@ def remember_order(
 
 @kernel
 def remember_refusal(
-    s: State, hi: np.uint64, lo: np.uint64, hashed: np.uint64, print_: np.uint64, reason: int,
-    rule: int, has: int,
+    s: State,
+    hi: Word,
+    lo: Word,
+    hashed: Word,
+    print_: Word,
+    reason: int,
+    rule: int,
+    has: int,
 ) -> None:
     """Add a refusal to the 24-hour memory."""
     number = s.scalars[REFUSAL_COUNT]
@@ -297,7 +307,7 @@ def forget_refusals(s: State, memory_s: int) -> None:
             return
         row = number % s.refusals.shape[0]
         r = s.refusals[row]
-        if np.int64(r["decided_at_s"]) + memory_s > now_s:
+        if i64(r["decided_at_s"]) + memory_s > now_s:
             return
         index_remove(s.order_index, hash_id(s, r["id_hi"], r["id_lo"]), row | REFUSED_BIT)
         s.scalars[REFUSAL_BASE] += 1

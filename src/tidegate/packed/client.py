@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tidegate.engine.layout import Array
 from tidegate.packed import wire
-from tidegate.record.lines import LINE, OUTCOME
+from tidegate.record.lines import LINE, OUTCOME, Array
 
 
 class PackedAnswer(NamedTuple):

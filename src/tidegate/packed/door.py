@@ -119,7 +119,11 @@ class PackedDoor(asyncio.BufferedProtocol):
         answer: ManyDecided = done.result()
         slot.append(
             wire.ANSWER.pack(
-                wire.ANSWER_MAGIC, wire.DECIDED, tag, len(answer.outcomes), answer.position,
+                wire.ANSWER_MAGIC,
+                wire.DECIDED,
+                tag,
+                len(answer.outcomes),
+                answer.position,
                 answer.seq,
             )
         )

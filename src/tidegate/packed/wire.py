@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tidegate.engine.layout import Array
 from tidegate.record.lines import (
     ALL_LINES,
     CONTINUES,
@@ -22,6 +21,7 @@ from tidegate.record.lines import (
     MONEY_FEN_MAX,
     PAID,
     QUANTITY_MAX,
+    Array,
 )
 
 ASK = struct.Struct("<4sIQII")

@@ -11,12 +11,9 @@ u8 width (0 = constant), 7 bytes of a unit price (see `LINE_PRODUCT`); then the 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tidegate.domain.jit import kernel
-from tidegate.record.lines import LINE, OPERATION, OUTCOME
-
-Array = npt.NDArray[Any]
+from tidegate.domain.jit import i64, kernel, u64
+from tidegate.record.lines import LINE, OPERATION, OUTCOME, Array
 
 HEAD_BYTES = 8
 COLUMN_BYTES = 16
@@ -46,11 +43,11 @@ def load_word(words: Array, place: int, shift: int, size: int, signed: int, colu
         for i in range(words.shape[0]):
             column[i] = words[i, place]
         return
-    mask = (np.uint64(1) << np.uint64(8 * size)) - np.uint64(1)
-    top = np.uint64(1) << np.uint64(8 * size - 1)
+    mask = (u64(1) << u64(8 * size)) - u64(1)
+    top = u64(1) << u64(8 * size - 1)
     for i in range(words.shape[0]):
-        value = (words[i, place] >> np.uint64(shift)) & mask
-        if signed == 1 and value & top != np.uint64(0):
+        value = (words[i, place] >> u64(shift)) & mask
+        if signed == 1 and value & top != u64(0):
             value |= ~mask
         column[i] = value
 
@@ -59,7 +56,7 @@ def load_word(words: Array, place: int, shift: int, size: int, signed: int, colu
 def constant_words(words: Array, differs: Array) -> None:
     """Which 64-bit words of the rows are not the same in every row: the bits that differ."""
     for w in range(words.shape[1]):
-        differs[w] = np.uint64(0)
+        differs[w] = u64(0)
     for i in range(1, words.shape[0]):
         for w in range(words.shape[1]):
             differs[w] |= words[i, w] ^ words[0, w]
@@ -70,17 +67,17 @@ def write_column(column: Array, count: int, base: np.uint64, width: int, out: Ar
     """Write `column - base` in `width` bytes each."""
     if width == 1:
         for i in range(count):
-            out[i] = np.uint8((column[i] - base) & np.uint64(0xFF))
+            out[i] = np.uint8((column[i] - base) & u64(0xFF))
         return
     if width == 2:
         two = out[: 2 * count].view(np.uint16)
         for i in range(count):
-            two[i] = np.uint16((column[i] - base) & np.uint64(0xFFFF))
+            two[i] = np.uint16((column[i] - base) & u64(0xFFFF))
         return
     if width == 4:
         four = out[: 4 * count].view(np.uint32)
         for i in range(count):
-            four[i] = np.uint32((column[i] - base) & np.uint64(0xFFFFFFFF))
+            four[i] = np.uint32((column[i] - base) & u64(0xFFFFFFFF))
         return
     if width == 8:
         eight = out[: 8 * count].view(np.uint64)
@@ -90,7 +87,7 @@ def write_column(column: Array, count: int, base: np.uint64, width: int, out: Ar
     for i in range(count):
         value = column[i] - base
         for b in range(width):
-            out[i * width + b] = np.uint8((value >> np.uint64(8 * b)) & np.uint64(0xFF))
+            out[i * width + b] = np.uint8((value >> u64(8 * b)) & u64(0xFF))
 
 
 @kernel
@@ -98,17 +95,17 @@ def read_column(data: Array, count: int, base: np.uint64, width: int, column: Ar
     """The reverse of `write_column`."""
     if width == 1:
         for i in range(count):
-            column[i] = np.uint64(data[i]) + base
+            column[i] = u64(data[i]) + base
         return
     if width == 2:
         two = data[: 2 * count].view(np.uint16)
         for i in range(count):
-            column[i] = np.uint64(two[i]) + base
+            column[i] = u64(two[i]) + base
         return
     if width == 4:
         four = data[: 4 * count].view(np.uint32)
         for i in range(count):
-            column[i] = np.uint64(four[i]) + base
+            column[i] = u64(four[i]) + base
         return
     if width == 8:
         eight = data[: 8 * count].view(np.uint64)
@@ -116,9 +113,9 @@ def read_column(data: Array, count: int, base: np.uint64, width: int, column: Ar
             column[i] = eight[i] + base
         return
     for i in range(count):
-        value = np.uint64(0)
+        value = u64(0)
         for b in range(width):
-            value |= np.uint64(data[i * width + b]) << np.uint64(8 * b)
+            value |= u64(data[i * width + b]) << u64(8 * b)
         column[i] = value + base
 
 
@@ -126,12 +123,12 @@ def read_column(data: Array, count: int, base: np.uint64, width: int, column: Ar
 def column_span(column: Array, count: int, signed: int) -> tuple[np.uint64, int]:
     """Smallest value of a column and the bytes that the largest distance from it needs."""
     if signed == 1:
-        low, high = np.int64(column[0]), np.int64(column[0])
+        low, high = i64(column[0]), i64(column[0])
         for i in range(count):
-            value = np.int64(column[i])
+            value = i64(column[i])
             low = min(low, value)
             high = max(high, value)
-        base, span = np.uint64(low), np.uint64(high) - np.uint64(low)
+        base, span = u64(low), u64(high) - u64(low)
     else:
         base, top = column[0], column[0]
         for i in range(count):
@@ -139,16 +136,22 @@ def column_span(column: Array, count: int, signed: int) -> tuple[np.uint64, int]
             top = max(top, column[i])
         span = top - base
     width = 0
-    while span != np.uint64(0):
+    while span != u64(0):
         width += 1
-        span = span >> np.uint64(8)
+        span = span >> u64(8)
     return base, width
 
 
 @kernel
 def pack_rows(
-    words: Array, fields: Array, money: int, quantity: int, column: Array, other: Array,
-    differs: Array, out: Array,
+    words: Array,
+    fields: Array,
+    money: int,
+    quantity: int,
+    column: Array,
+    other: Array,
+    differs: Array,
+    out: Array,
 ) -> int:
     """Pack rows (as 64-bit words) into `out`; the number of bytes written comes back.
 
@@ -164,14 +167,18 @@ def pack_rows(
     for f in range(count):
         offset, size, signed = fields[f, 0], fields[f, 1], fields[f, 2]
         place, shift = offset >> 3, (offset & 7) << 3
-        varies = (differs[place] >> np.uint64(shift)) & field_mask(size) != np.uint64(0)
+        varies = (differs[place] >> u64(shift)) & field_mask(size) != u64(0)
         many = rows if varies else min(rows, 1)
         load_word(words[:many], place, shift, size, signed, column)
-        base, width, unit = np.uint64(0), 0, np.uint64(0)
+        base, width, unit = u64(0), 0, u64(0)
         if f == money and varies:
             load_word(
-                words, fields[quantity, 0] >> 3, (fields[quantity, 0] & 7) << 3,
-                fields[quantity, 1], fields[quantity, 2], other,
+                words,
+                fields[quantity, 0] >> 3,
+                (fields[quantity, 0] & 7) << 3,
+                fields[quantity, 1],
+                fields[quantity, 2],
+                other,
             )
             unit = unit_of(column[0], other[0])
             for i in range(rows):
@@ -180,7 +187,7 @@ def pack_rows(
             base, width = column_span(column, many, signed)
         entry = out[HEAD_BYTES + f * COLUMN_BYTES : HEAD_BYTES + (f + 1) * COLUMN_BYTES]
         entry.view(np.uint64)[0] = base
-        entry.view(np.uint64)[1] = np.uint64(width) | (unit << np.uint64(8))
+        entry.view(np.uint64)[1] = u64(width) | (unit << u64(8))
         if width > 0:
             write_column(column, rows, base, width, out[top:])
             end = top + rows * width
@@ -194,16 +201,16 @@ def pack_rows(
 def field_mask(size: int) -> np.uint64:
     """The bits of a field of so many bytes."""
     if size == 8:
-        return ~np.uint64(0)
-    return (np.uint64(1) << np.uint64(8 * size)) - np.uint64(1)
+        return ~u64(0)
+    return (u64(1) << u64(8 * size)) - u64(1)
 
 
 @kernel
 def unit_of(money: np.uint64, quantity: np.uint64) -> np.uint64:
     """The unit price of the first line (below 2^41); any number would do, this leaves least."""
-    if np.int64(quantity) <= 0 or np.int64(money) < 0 or np.int64(money) > np.int64(1 << 40):
-        return np.uint64(0)
-    return np.uint64(np.int64(money) // np.int64(quantity))
+    if i64(quantity) <= 0 or i64(money) < 0 or i64(money) > i64(1 << 40):
+        return u64(0)
+    return u64(i64(money) // i64(quantity))
 
 
 @kernel
@@ -216,14 +223,14 @@ def unpack_rows(
     """
     rows, count = words.shape[0], fields.shape[0]
     top = HEAD_BYTES + count * COLUMN_BYTES
-    unit = np.uint64(0)
+    unit = u64(0)
     for f in range(count):
         size = fields[f, 1]
         entry = data[HEAD_BYTES + f * COLUMN_BYTES : HEAD_BYTES + (f + 1) * COLUMN_BYTES]
         base = entry.view(np.uint64)[0]
-        width = np.int64(entry.view(np.uint64)[1] & np.uint64(0xFF))
+        width = i64(entry.view(np.uint64)[1] & u64(0xFF))
         if f == money:
-            unit = entry.view(np.uint64)[1] >> np.uint64(8)
+            unit = entry.view(np.uint64)[1] >> u64(8)
         if width > 8 or top + rows * width > data.shape[0]:
             return -1
         if width == 0:
@@ -235,8 +242,8 @@ def unpack_rows(
         place, shift = fields[f, 0] >> 3, (fields[f, 0] & 7) << 3
         mask = field_mask(size)
         for i in range(rows):
-            words[i, place] |= (column[i] & mask) << np.uint64(shift)
-    if unit != np.uint64(0):
+            words[i, place] |= (column[i] & mask) << u64(shift)
+    if unit != u64(0):
         add_product(words, fields, money, quantity, unit)
     return top
 
@@ -248,8 +255,8 @@ def add_product(words: Array, fields: Array, money: int, quantity: int, unit: np
     m_place = fields[money, 0] >> 3
     mask = field_mask(fields[quantity, 1])
     for i in range(words.shape[0]):
-        value = (words[i, q_place] >> np.uint64(q_shift)) & mask
-        if value >> np.uint64(8 * fields[quantity, 1] - 1):
+        value = (words[i, q_place] >> u64(q_shift)) & mask
+        if value >> u64(8 * fields[quantity, 1] - 1):
             value |= ~mask
         words[i, m_place] += value * unit
 

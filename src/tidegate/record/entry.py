@@ -7,15 +7,12 @@ changed in a released version; a new one gets a new number, and old ones stay re
 
 import struct
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tidegate.record.columns import line_packer, operation_packer, outcome_packer
-from tidegate.record.lines import CONTINUES
-
-Array = npt.NDArray[Any]
+from tidegate.record.lines import CONTINUES, Array
 
 MAGIC = b"TGEN"
 CODEC_VERSION = 1
@@ -97,8 +94,16 @@ class EntryWriter:
     def take(self, now_ms: int, local_day: int, engine_version: int) -> bytes:
         """The entry's bytes; the writer is empty afterwards."""
         _HEAD.pack_into(
-            self._buffer, 0, MAGIC, CODEC_VERSION, engine_version, now_ms, local_day,
-            self._frames, 0, 0,
+            self._buffer.data,
+            0,
+            MAGIC,
+            CODEC_VERSION,
+            engine_version,
+            now_ms,
+            local_day,
+            self._frames,
+            0,
+            0,
         )
         data = self._buffer[: self._top].tobytes()
         self._top, self._frames = HEAD_BYTES, 0
@@ -113,7 +118,7 @@ class EntryWriter:
         return self._top + FRAME_BYTES
 
     def _close(self, kind: int, start: int, top: int) -> None:
-        _FRAME.pack_into(self._buffer, start - FRAME_BYTES, kind, top - start)
+        _FRAME.pack_into(self._buffer.data, start - FRAME_BYTES, kind, top - start)
         end = (top + 7) & ~7
         self._buffer[top:end] = 0
         self._top = end
@@ -129,7 +134,7 @@ def read_head(data: Array) -> EntryHead:
     """The head of an entry. Raises EntryCorrupt or EntryTooNew."""
     if len(data) < HEAD_BYTES:
         raise EntryCorrupt("entry is cut short")
-    magic, codec, engine, now_ms, day, frames, _, _ = _HEAD.unpack_from(data, 0)
+    magic, codec, engine, now_ms, day, frames, _, _ = _HEAD.unpack_from(data.data, 0)
     if magic != MAGIC:
         raise EntryCorrupt("entry does not begin with its mark")
     if codec > CODEC_VERSION:
@@ -146,7 +151,7 @@ def read_frames(data: Array) -> Iterator[Frame]:
     for _ in range(head.frames):
         if top + FRAME_BYTES > len(data):
             raise EntryCorrupt("a frame is cut short")
-        kind, size = _FRAME.unpack_from(data, top)
+        kind, size = _FRAME.unpack_from(data.data, top)
         start = top + FRAME_BYTES
         if start + size > len(data):
             raise EntryCorrupt("a frame is cut short")

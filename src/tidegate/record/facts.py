@@ -16,7 +16,7 @@ class Command(msgspec.Struct, tag_field="command", forbid_unknown_fields=True, f
     """What an operator or a part of the system asks of a shop's engine."""
 
 
-class PutSku(Command, tag="put_sku"):
+class PutSku(Command, tag="put_sku", frozen=True):
     """Add a SKU or change it. `parts` makes it a bundle of other SKUs."""
 
     code: str
@@ -29,13 +29,13 @@ class PutSku(Command, tag="put_sku"):
     parts: dict[str, int] = {}
 
 
-class PutPool(Command, tag="put_pool"):
+class PutPool(Command, tag="put_pool", frozen=True):
     """Add a pool of stock (per-channel stock); pool 0 is `shared`."""
 
     code: str
 
 
-class PutChannel(Command, tag="put_channel"):
+class PutChannel(Command, tag="put_channel", frozen=True):
     """Add a channel or change the pool it sells from."""
 
     code: str
@@ -43,20 +43,20 @@ class PutChannel(Command, tag="put_channel"):
     pool: str = "shared"
 
 
-class PutPromotion(Command, tag="put_promotion"):
+class PutPromotion(Command, tag="put_promotion", frozen=True):
     """Add a promotion, or note that its price changed."""
 
     code: str
 
 
-class PutGroup(Command, tag="put_group"):
+class PutGroup(Command, tag="put_group", frozen=True):
     """Set the SKUs of a group."""
 
     code: str
     skus: list[str]
 
 
-class PutRule(Command, tag="put_rule"):
+class PutRule(Command, tag="put_rule", frozen=True):
     """Add or change a purchase limit, budget or rate."""
 
     code: str
@@ -68,13 +68,13 @@ class PutRule(Command, tag="put_rule"):
     budget: int | None = None
 
 
-class DropRule(Command, tag="drop_rule"):
+class DropRule(Command, tag="drop_rule", frozen=True):
     """Switch a rule off; what it counted stays."""
 
     code: str
 
 
-class ReceiveStock(Command, tag="receive_stock"):
+class ReceiveStock(Command, tag="receive_stock", frozen=True):
     """Units arrived."""
 
     sku: str
@@ -82,7 +82,7 @@ class ReceiveStock(Command, tag="receive_stock"):
     pool: str = "shared"
 
 
-class AdjustStock(Command, tag="adjust_stock"):
+class AdjustStock(Command, tag="adjust_stock", frozen=True):
     """Units found or written off."""
 
     sku: str
@@ -90,7 +90,7 @@ class AdjustStock(Command, tag="adjust_stock"):
     pool: str = "shared"
 
 
-class CountStock(Command, tag="count_stock"):
+class CountStock(Command, tag="count_stock", frozen=True):
     """Units counted; below what is promised, the difference is a named shortfall."""
 
     sku: str
@@ -98,7 +98,7 @@ class CountStock(Command, tag="count_stock"):
     pool: str = "shared"
 
 
-class MoveStock(Command, tag="move_stock"):
+class MoveStock(Command, tag="move_stock", frozen=True):
     """Move available units from one pool to another."""
 
     sku: str
@@ -107,7 +107,7 @@ class MoveStock(Command, tag="move_stock"):
     to_pool: str
 
 
-class StartRecall(Command, tag="start_recall"):
+class StartRecall(Command, tag="start_recall", frozen=True):
     """Take units of a channel's pool off sale, to bring them back once the channel has agreed."""
 
     sku: str
@@ -115,7 +115,7 @@ class StartRecall(Command, tag="start_recall"):
     pool: str
 
 
-class FinishRecall(Command, tag="finish_recall"):
+class FinishRecall(Command, tag="finish_recall", frozen=True):
     """The channel acknowledged and its sales in flight are in: what is left goes back to shared."""
 
     sku: str
@@ -123,7 +123,7 @@ class FinishRecall(Command, tag="finish_recall"):
     pool: str
 
 
-class SetFlag(Command, tag="set_flag"):
+class SetFlag(Command, tag="set_flag", frozen=True):
     """Set or clear `paused`, `alarm` or `incident` on the shop, a SKU or a promotion."""
 
     scope: str
@@ -133,7 +133,7 @@ class SetFlag(Command, tag="set_flag"):
     note: str = ""
 
 
-class ApproveException(Command, tag="approve_exception"):
+class ApproveException(Command, tag="approve_exception", frozen=True):
     """Two people approve a floor for some SKUs, so many units, until a moment, past some guards."""
 
     code: str
@@ -145,13 +145,13 @@ class ApproveException(Command, tag="approve_exception"):
     note: str = ""
 
 
-class EndException(Command, tag="end_exception"):
+class EndException(Command, tag="end_exception", frozen=True):
     """An exception stops at once."""
 
     code: str
 
 
-class SetPolicy(Command, tag="set_policy"):
+class SetPolicy(Command, tag="set_policy", frozen=True):
     """The shop's own settings; fields left out stay as they are."""
 
     hold_ttl_s: int | None = None
@@ -163,7 +163,7 @@ class SetPolicy(Command, tag="set_policy"):
     pricing_version: int | None = None
 
 
-class ConfirmClock(Command, tag="confirm_clock"):
+class ConfirmClock(Command, tag="confirm_clock", frozen=True):
     """A person confirms that the clock is right after a jump."""
 
     note: str = ""
@@ -180,7 +180,7 @@ class Fact(msgspec.Struct, tag_field="fact", frozen=True):
     """What a command became. Numbers, never codes to be looked up; codes only to name new rows."""
 
 
-class SkuPut(Fact, tag="sku_put"):
+class SkuPut(Fact, tag="sku_put", frozen=True):
     """A SKU as it is now; `plan` lists the rules on it and on its groups."""
 
     number: int
@@ -195,7 +195,7 @@ class SkuPut(Fact, tag="sku_put"):
     parts: list[tuple[int, int]]
 
 
-class CodePut(Fact, tag="code_put"):
+class CodePut(Fact, tag="code_put", frozen=True):
     """A pool, channel or promotion as it is now."""
 
     scope: str
@@ -206,7 +206,7 @@ class CodePut(Fact, tag="code_put"):
     pricing_version: int = 0
 
 
-class GroupPut(Fact, tag="group_put"):
+class GroupPut(Fact, tag="group_put", frozen=True):
     """A group's SKUs, and the plans that follow."""
 
     number: int
@@ -215,7 +215,7 @@ class GroupPut(Fact, tag="group_put"):
     plans: list[tuple[str, int, list[int]]]
 
 
-class RulePut(Fact, tag="rule_put"):
+class RulePut(Fact, tag="rule_put", frozen=True):
     """A rule as it is now, and the plans that follow from it."""
 
     number: int
@@ -230,7 +230,7 @@ class RulePut(Fact, tag="rule_put"):
     plans: list[tuple[str, int, list[int]]]
 
 
-class StockChanged(Fact, tag="stock_changed"):
+class StockChanged(Fact, tag="stock_changed", frozen=True):
     """Units of a SKU in a pool changed; `on_hand` and `recalling` are what they are now."""
 
     kind: str
@@ -243,7 +243,7 @@ class StockChanged(Fact, tag="stock_changed"):
     to_pool: int = -1
 
 
-class FlagSet(Fact, tag="flag_set"):
+class FlagSet(Fact, tag="flag_set", frozen=True):
     """Flags of a shop, SKU or promotion as they are now."""
 
     scope: str
@@ -252,7 +252,7 @@ class FlagSet(Fact, tag="flag_set"):
     note: str = ""
 
 
-class ExceptionPut(Fact, tag="exception_put"):
+class ExceptionPut(Fact, tag="exception_put", frozen=True):
     """An approved exception; `exempt` is a bit mask of reasons."""
 
     number: int
@@ -266,14 +266,14 @@ class ExceptionPut(Fact, tag="exception_put"):
     note: str = ""
 
 
-class PolicySet(Fact, tag="policy_set"):
+class PolicySet(Fact, tag="policy_set", frozen=True):
     """Settings as they are now."""
 
     values: dict[str, int]
     zone: str
 
 
-class ClockConfirmed(Fact, tag="clock_confirmed"):
+class ClockConfirmed(Fact, tag="clock_confirmed", frozen=True):
     """A person confirmed the time."""
 
     note: str = ""

@@ -6,7 +6,12 @@ journal's columns, so an order is laid out once. Little endian throughout. Nothi
 name, a phone number or an address: people appear as random tokens, orders as keyed hashes.
 """
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]  # rows of any of the types below, or of the engine's tables
 
 KEY_KINDS = ("account", "phone", "address", "device")
 KEY_KIND_COUNT = len(KEY_KINDS)
@@ -89,4 +94,14 @@ RETURN_DEFECTIVE = 5  # not back into stock
 RELEASE = 6  # marketplace order: may go to the warehouse
 HOLD = 7  # marketplace order: kept back by a person
 EXTEND = 8  # unpaid hold: quantity = seconds from now
-OPERATION_KINDS = ("", "pay", "cancel", "ship", "return", "return_defective", "release", "hold", "extend")
+OPERATION_KINDS = (
+    "",
+    "pay",
+    "cancel",
+    "ship",
+    "return",
+    "return_defective",
+    "release",
+    "hold",
+    "extend",
+)

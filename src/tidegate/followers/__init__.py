@@ -1,0 +1,1 @@
+"""What follows the journals in the second process: snapshots, trees with signed heads, views."""

@@ -1,0 +1,74 @@
+"""Where everything of a store lies on disk. Names only; nothing is opened or made here."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+SHOP_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+class ShopPaths(NamedTuple):
+    """The files of one shop. The journal's own file names belong to `journal`."""
+
+    folder: Path
+
+    @property
+    def identity(self) -> Path:
+        """Keyed hash to token."""
+        return self.folder / "identity.db"
+
+    @property
+    def views(self) -> Path:
+        """Projections; may be deleted, and are built again."""
+        return self.folder / "views.db"
+
+    @property
+    def trees(self) -> Path:
+        """Per-event trees and signed heads."""
+        return self.folder / "trees.db"
+
+    @property
+    def snapshots(self) -> Path:
+        """Snapshots of the engine's state."""
+        return self.folder / "snapshots"
+
+    @property
+    def archive(self) -> Path:
+        """Segments of the journal that were archived."""
+        return self.folder / "archive"
+
+    @property
+    def secrets(self) -> Path:
+        """Five small files, backed up apart."""
+        return self.folder / "secrets"
+
+
+class StorePaths(NamedTuple):
+    """The files of a store."""
+
+    root: Path
+
+    @property
+    def access(self) -> Path:
+        """Operators and keys."""
+        return self.root / "access.db"
+
+    @property
+    def packed_socket(self) -> Path:
+        """The packed door's Unix socket."""
+        return self.root / "packed.sock"
+
+    def shop(self, name: str) -> ShopPaths:
+        """One shop's files. Raises ValueError for a name that is not one."""
+        if not SHOP_NAME.fullmatch(name):
+            raise ValueError(
+                f"a shop's name is 1 to 32 lower-case letters, digits and dashes, not {name!r}"
+            )
+        return ShopPaths(self.root / "shops" / name)
+
+    def shops(self) -> list[str]:
+        """The names of the shops there are, in order."""
+        folder = self.root / "shops"
+        if not folder.is_dir():
+            return []
+        return sorted(p.name for p in folder.iterdir() if SHOP_NAME.fullmatch(p.name))
