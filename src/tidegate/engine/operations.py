@@ -9,13 +9,10 @@ import numpy as np
 from tidegate.domain.jit import Word, i64, kernel, u64
 from tidegate.domain.reasons import Reason
 from tidegate.engine import blocks as bk
-from tidegate.engine.effects import (
-)
 from tidegate.engine.fulfilment import apply_operation, units_open
 from tidegate.engine.guards import known_sku
 from tidegate.engine.index import NONE
 from tidegate.engine.judge import judge
-from tidegate.record.lines import Array
 from tidegate.engine.layout import (
     ALARM,
     COMMITTED,
@@ -42,6 +39,7 @@ from tidegate.record.lines import (
     RETURN,
     RETURN_DEFECTIVE,
     SHIP,
+    Array,
 )
 
 OK = 0
