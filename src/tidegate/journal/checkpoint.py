@@ -1,7 +1,7 @@
 """Moves what the write-ahead log holds into the database file, beside the writer.
 
 Always: the writer is held only for the last few entries, once per `wal_limit_bytes`. Never: a
-failed sync is forgotten; it is reported once, and then nothing is moved any more.
+failed sync is forgotten; it is reported, and then nothing is moved any more.
 
 SQLite syncs the database only in a pass that catches up with the writer, so a pass beside a busy
 writer copies without a sync and the last one would sync everything at once, with the writer held
@@ -22,21 +22,21 @@ READERS_WAIT_S = 0.05  # with the writer held, so no longer
 
 
 class Checkpointer:
-    """One thread and one connection of its own. `on_fault` is called from that thread."""
+    """One thread and one connection of its own. `is_fatal` is asked from that thread."""
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         path: Path,
         append_lock: threading.Lock,
-        on_fault: Callable[[Exception], None],
+        is_fatal: Callable[[Exception], bool],
         wal_limit_bytes: int,
         step_bytes: int,
     ) -> None:
         self._connection = connection
         self._descriptor = _descriptor_of(path)
         self._append_lock = append_lock
-        self._on_fault = on_fault
+        self._is_fatal = is_fatal
         self._wal_limit_bytes = wal_limit_bytes
         self._step_bytes = step_bytes
         self._written = 0  # bytes appended, all told
@@ -89,21 +89,23 @@ class Checkpointer:
             try:
                 self._catch_up()
             except (sqlite3.Error, OSError) as error:
-                self._on_fault(error)
-                return
+                if self._is_fatal(error):
+                    return
             finally:
                 self._moved_some.set()
 
     def _catch_up(self) -> None:
         for _ in range(PASSES_MAX):
             begun_at = self._written
-            self._checkpoint("PASSIVE")
+            complete = self._checkpoint("PASSIVE")
             if self._descriptor >= 0:
                 os.fdatasync(self._descriptor)
             self._moved = begun_at
             if self._written - begun_at < NEARLY_DONE_BYTES:
                 break
-        if self._written - self._reset_at >= self._wal_limit_bytes:
+        if not complete:
+            self._reader_in_the_way = True  # starting over would wait for it, with the writer held
+        elif self._written - self._reset_at >= self._wal_limit_bytes:
             with self._append_lock:
                 done = self._checkpoint("RESTART")
                 if done:
@@ -111,9 +113,9 @@ class Checkpointer:
                 self._reader_in_the_way = not done
 
     def _checkpoint(self, mode: str) -> bool:
-        """Whether the pass got as far as its mode promises."""
-        busy, _, _ = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-        return not busy
+        """Whether all that was in the log when the pass began was moved."""
+        busy, in_log, moved = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        return not busy and in_log == moved
 
 
 def _descriptor_of(path: Path) -> int:

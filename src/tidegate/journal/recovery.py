@@ -53,7 +53,7 @@ def rewrite_wal(directory: Path) -> None:
     sync_directory(directory)
 
 
-def redo_in_private(directory: Path, wait_s: float = PRIVATE_WAIT_S) -> None:
+def redo_in_private(directory: Path) -> None:
     """After a failed sync: rewrite the log, move all of it into the database again, sync both.
 
     Raises StoreInUse while another process reads the journal: its memory of how far the log was
@@ -61,7 +61,7 @@ def redo_in_private(directory: Path, wait_s: float = PRIVATE_WAIT_S) -> None:
     """
     if wal_bytes(directory):
         rewrite_wal(directory)
-        connection = connect(journal_path(directory), "rw", wait_s)
+        connection = connect(journal_path(directory), "rw", PRIVATE_WAIT_S)
         try:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA synchronous = FULL")

@@ -36,6 +36,7 @@ from tidegate.journal.protocol import (
 from tidegate.journal.recovery import redo_in_private, rewrite_wal, wal_bytes
 from tidegate.journal.sqlite_file import (
     SCHEMA,
+    STORE_ERRORS,
     SqliteReader,
     check_format,
     connect,
@@ -54,6 +55,8 @@ from tidegate.journal.store import (
 from tidegate.storage.sqlite_schema import free_disk_bytes, sync_directory
 
 TAIL_ENTRIES = 16  # re-hashed at every start
+UNKNOWN = {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM}  # outcomes of an append
+PASSING = UNKNOWN | {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}  # reasons not to move the log now
 
 _APPEND = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)"
 _TAIL = (
@@ -120,7 +123,7 @@ class SqliteJournal:
                 raise
         except BaseException as error:
             self._release()
-            if isinstance(error, sqlite3.Error | OSError):
+            if isinstance(error, (*STORE_ERRORS, OSError)):
                 raise self._start_fault(error) from error
             raise
 
@@ -143,7 +146,7 @@ class SqliteJournal:
             connection,
             path,
             self._append_lock,
-            self._on_checkpoint_fault,
+            self._is_fatal,
             self._settings.wal_limit_bytes,
             self._settings.step_bytes,
         )
@@ -245,8 +248,10 @@ class SqliteJournal:
                     self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 except sqlite3.Error as error:
                     self._die(f"SQLite: {error}")
-            self._writer.close()
+            if self._dead:
+                self._writer.close()  # before the reader: see _die
             self._reader.close()
+            self._writer.close()
         self._release()
 
     def _insert(self, head: Head, epoch: int, kind: int, payload: Payload) -> Head:
@@ -274,7 +279,7 @@ class SqliteJournal:
             found = head_of(self._writer)
             self._owned = None
             return Fenced(attempt.seq - 1, found)
-        if attempt is not None and code in {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM}:
+        if attempt is not None and code in UNKNOWN:
             self._unresolved = attempt
             return AppendUnknown(attempt, str(error))
         fault = meaning(error)
@@ -282,20 +287,23 @@ class SqliteJournal:
             self._die(str(fault))
         return fault
 
-    def _start_fault(self, error: sqlite3.Error | OSError) -> JournalError:
+    def _start_fault(self, error: Exception) -> JournalError:
         full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
         if full or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
             return StoreFull(self.free_bytes(), self._settings.reserve_bytes)
-        fault = meaning(error) if isinstance(error, sqlite3.Error) else SyncFailed(str(error))
+        fault = SyncFailed(str(error)) if isinstance(error, OSError) else meaning(error)
         if isinstance(fault, SyncFailed):
             mark_unsafe(self._directory, str(error))
         return fault
 
-    def _on_checkpoint_fault(self, error: Exception) -> None:
-        if isinstance(error, sqlite3.Error) and not isinstance(meaning(error), SyncFailed):
-            return  # moving failed, nothing was lost: the log grows until the next start
+    def _is_fatal(self, error: Exception) -> bool:
+        """Whether moving the log failed for good. A full disk or a reader in the way passes."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL or code in PASSING:
+            return False
         with self._append_lock:
             self._die(f"moving the log into the database failed: {error}")
+        return True
 
     def _die(self, why: str) -> None:
         """Nothing here is trusted from now on.

@@ -48,6 +48,9 @@ PRAGMA application_id = 0x54474A31; -- TGJ1
 PRAGMA user_version = 1;
 """
 
+# A damaged schema makes SQLite's error text itself unreadable.
+STORE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+
 _HEAD = "SELECT seq, epoch, hash FROM entry ORDER BY seq DESC LIMIT 1"
 _BASE = "SELECT seq, epoch, hash FROM base"
 _ENTRIES = (
@@ -96,8 +99,10 @@ def head_of(connection: sqlite3.Connection) -> Head:
     return Head(*row) if row else base_of(connection)
 
 
-def meaning(error: sqlite3.Error) -> JournalError:
-    """What an error of SQLite outside an append means to us."""
+def meaning(error: Exception) -> JournalError:
+    """What one of STORE_ERRORS outside an append means to us."""
+    if isinstance(error, UnicodeDecodeError):
+        return Corrupt("the file's own description is damaged. Restore it from a backup")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return Corrupt(f"SQLite: {error}. Restore from a backup; keep the file as evidence")
@@ -130,7 +135,7 @@ class SqliteReader:
             try:
                 connection = self._open()
                 return base_of(connection) if connection else GENESIS
-            except sqlite3.Error as error:
+            except STORE_ERRORS as error:
                 raise meaning(error) from error
 
     def head(self) -> Head:
@@ -139,7 +144,7 @@ class SqliteReader:
             try:
                 connection = self._open()
                 return head_of(connection) if connection else GENESIS
-            except sqlite3.Error as error:
+            except STORE_ERRORS as error:
                 raise meaning(error) from error
 
     def read(self, from_seq: int, limit_bytes: int = READ_BYTES) -> list[Entry]:
@@ -154,7 +159,7 @@ class SqliteReader:
                 entries = _read(connection, from_seq, limit_bytes)
                 if not entries or entries[0].seq != from_seq:
                     _refuse_pruned(connection, from_seq)
-            except sqlite3.Error as error:
+            except STORE_ERRORS as error:
                 raise meaning(error) from error
         return entries
 
@@ -204,6 +209,8 @@ def _read(connection: sqlite3.Connection, from_seq: int, limit_bytes: int) -> li
     cursor = connection.execute(_ENTRIES, (from_seq,))
     try:
         for row in cursor:
+            if {type(value) for value in row[3:]} != {bytes}:
+                raise Corrupt(f"an entry after {from_seq} is damaged. Restore from a backup")
             entry = Entry(*row)
             entries.append(entry)
             size += len(entry.payload)
