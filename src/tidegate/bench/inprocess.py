@@ -1,29 +1,26 @@
 """Durable decisions a second inside one process, columns in: the ceiling of every door.
 
 Each round decides fresh orders on a fresh shop with a fresh SQLite journal: idempotency, floor,
-limit, budget, stock, encoding, hash chain and sync, nothing left out. Afterwards the shop's own
-books are compared with what was answered.
+limit, budget, stock, encoding, hash chain and sync, nothing left out, with the snapshot follower
+running beside. Afterwards the shop's own books are compared with what was answered.
 """
 
 import shutil
 from dataclasses import dataclass
 
+from tidegate.bench.bench_shop import BenchShop, capacity_for, warm_up
 from tidegate.bench.figures import HIGHER, LOWER, Context, Round
 from tidegate.bench.foreign import ForeignCpu
-from tidegate.bench.pipeline import Answered, durable
+from tidegate.bench.pipeline import Answered
 from tidegate.bench.probe import quantile
-from tidegate.engine.layout import Capacity
 from tidegate.engine.machine import Machine
-from tidegate.journal.sqlite import SqliteJournal
-from tidegate.testing.shop import quoted_now, set_up
 from tidegate.testing.workload import Workload, hot, mixed
 
-SEED = b"a seed of the bench, not a secret"
-LOCAL_DAY = 20_752  # 2026-10-26
 HOT_BATCH = 8_192
 MIXED_BATCH = 4_096
 HOT_ORDERS_PER_S = 3_000_000  # orders made for each second asked for
 MIXED_ORDERS_PER_S = 1_500_000
+SNAPSHOT_DECISIONS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,24 +30,6 @@ class Part:
     name: str
     made: Workload
     batch_orders: int
-
-
-def capacity_for(orders: int) -> Capacity:
-    """Tables for so many orders, and as many people and counters as they could bring."""
-    rows = 1 << max(17, (orders * 5 // 4).bit_length())
-    return Capacity(rows, rows, rows, 2 * rows)
-
-
-def warm_up() -> None:
-    """Load the compiled kernel; compiles it when this is the first run on the machine."""
-    for made in (hot(64, 1), mixed(64, 1, skus=100)):
-        machine = Machine(SEED, capacity_for(64))
-        set_up(machine, made.terms, made.start_ms - 1000, LOCAL_DAY)
-        for rows, now_ms in made.batches(32):
-            machine.begin(now_ms, LOCAL_DAY)
-            machine.expire()
-            machine.decide_orders(rows)
-            machine.finish()
 
 
 def run(context: Context) -> Round:
@@ -70,26 +49,19 @@ def run(context: Context) -> Round:
 def _measure(context: Context, result: Round, part: Part, progress: float) -> None:
     context.progress(progress, f"{part.name}: {part.made.orders:,} orders")
     folder = context.folder / part.name
-    folder.mkdir()
-    machine = Machine(SEED, capacity_for(part.made.orders))
-    entries = set_up(machine, part.made.terms, part.made.start_ms - 1000, LOCAL_DAY)
-    quoted_now(machine, part.made.rows)
-    journal = SqliteJournal(folder, "bench")
-    try:
-        head = journal.claim("bench")
-        for entry in entries:
-            head = journal.append(head.seq, entry)
-        with ForeignCpu() as cpu:
-            batches = part.made.batches(part.batch_orders)
-            answered = durable(machine, journal, head, batches, LOCAL_DAY)
-    finally:
-        journal.close()
     prefix = f"inprocess.{part.name}"
-    _report(result, prefix, part, answered)
-    if cpu.result is not None:
-        result.foreign[prefix] = cpu.result.foreign
-    if part.name == "hot":
-        result.remarks += book_faults(machine, part.made, answered)
+    with BenchShop(folder, part.made.terms, capacity_for(part.made.orders)) as shop:
+        shop.quoted(part.made.rows)
+        shop.follow(SNAPSHOT_DECISIONS)
+        with ForeignCpu() as cpu:
+            answered = shop.run(part.made.batches(part.batch_orders))
+        snapshots = shop.stop_following()
+        _report(result, prefix, part, answered)
+        result.add(f"{prefix}.snapshots", snapshots, "files")
+        if cpu.result is not None:
+            result.foreign[prefix] = cpu.result.foreign
+        if part.name == "hot":
+            result.remarks += book_faults(shop.machine, part.made, answered)
     shutil.rmtree(folder)
 
 

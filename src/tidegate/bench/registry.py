@@ -32,6 +32,8 @@ BENCHES: tuple[Bench, ...] = (
     Bench("echo", "bare HTTP echo", "echo", 3, 5.0, 1.0, 90, beside=False),
     Bench("postgres", "textbook pattern on PostgreSQL", "postgres", 3, 8.0, 1.5, 120),
     Bench("inprocess", "decisions in process, hot and mixed", "inprocess", 3, 2.0, 0.1, 240),
+    Bench("memory", "bytes an order, counter and key", "memory", 1, 2.0, 0.2, 240, beside=False),
+    Bench("growth", "cost a decision at 10^4 and 10^7 orders", "growth", 1, 1.0, 0.2, 600),
 )
 
 

@@ -99,10 +99,11 @@ def hot(
 ) -> Workload:
     """One SKU, one promotion with a budget, one identity key, limit 5; about 80 % are acceptable.
 
-    `buyers` 0 means two for every five orders. `first_order` keeps the ids of two workloads of
-    the same seed apart. Stock and budget cover nine tenths of what is asked for.
+    `buyers` 0 means two for every five orders. Workloads of one seed share their people, and
+    `first_order` keeps their ids and draws apart. Stock and budget cover five sixths of what is
+    asked for.
     """
-    random = np.random.default_rng([seed, 1])
+    random = np.random.default_rng([seed, 1, first_order])
     base = np.zeros(orders, LINE)
     numbers = np.arange(first_order, first_order + orders, dtype=np.int64)
     quantity = random.choice(np.array([1, 2, 3], np.int32), orders, p=[0.6, 0.3, 0.1])
@@ -151,7 +152,7 @@ def mixed(
     `hold_ttl_s * orders_per_s` orders sees holds end while new ones come. The share of unpaid
     orders keeps expiries under the desk's 1,024 a batch at 4,096 orders a batch.
     """
-    random = np.random.default_rng([seed, 2])
+    random = np.random.default_rng([seed, 2, first_order])
     line_counts = np.where(random.random(orders) < 0.125, random.integers(2, 5, orders), 1)
     first_line = np.concatenate(([0], np.cumsum(line_counts)))
     order_of = np.repeat(np.arange(orders, dtype=np.int64), line_counts)
