@@ -6,10 +6,16 @@ source runs in the interpreter, and a test compares the two. Nothing here change
 Reference counting of arrays is switched off (`_nrt`): a kernel function never allocates, and
 counting references to some thirty tables at every call took nine tenths of the time. Calls are
 inlined (`forceinline`): handing the tables on took half of what was left.
+
+Compiled code is cached beside the sources. Numba looks only at the file that a function stands in;
+since functions are inlined into each other, a cached one is used only while every source of the
+kernel is what it was (`sources_stamp`).
 """
 
+import hashlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,13 +36,30 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,
     "forceinline": True,
 }
+KERNEL_PACKAGES = ("domain", "engine", "record")
+
+
+def sources_stamp(package: Path) -> str:
+    """A hash over every source file that a kernel function may be inlined from."""
+    total = hashlib.sha256()
+    for name in KERNEL_PACKAGES:
+        for path in sorted((package / name).glob("*.py")):
+            total.update(f"{name}/{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+STAMP = "" if UNCOMPILED else sources_stamp(Path(__file__).parents[1])
 
 
 def kernel(function: F) -> F:
     """Compile a function of the engine (no Python objects, the interpreter lock released)."""
     if UNCOMPILED:
         return function
-    from numba import njit  # noqa: PLC0415 -- not needed, and slow, where nothing is compiled
+    from numba import njit  # not needed, and slow, where nothing is compiled
 
-    compiled: F = njit(**OPTIONS)(function)
-    return compiled
+    compiled: Any = njit(**OPTIONS)(function)
+    # Numba has no public way to say what else a cached function depends on.
+    file = compiled._cache._cache_file  # noqa: SLF001 -- see above
+    file._source_stamp = (file._source_stamp, STAMP)  # noqa: SLF001 -- see above
+    kept: F = compiled
+    return kept
