@@ -4,28 +4,52 @@ Everything here is called by the command line. Nothing is opened when it is impo
 """
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from tidegate.access.approvals import Approvals
 from tidegate.access.authenticate import Authenticator
 from tidegate.access.keyring import Keyring
-from tidegate.access.operators import Operators
-from tidegate.access.secrets import ShopSecrets, open_secrets
-from tidegate.access.store import AccessStore
+from tidegate.access.operators import AccessRefused, Operators
+from tidegate.access.secrets import SecretsUnusable, ShopSecrets, open_secrets
+from tidegate.access.store import AccessStore, AccessUnavailable
 from tidegate.desk.clock import Calendar, Clock, SystemClock
-from tidegate.desk.desk import Desk, owner_name
+from tidegate.desk.desk import Desk, append_surely, owner_name
+from tidegate.desk.names import COMMANDS, id_hash
 from tidegate.desk.recovery import Recovered, recover
 from tidegate.engine.layout import Capacity
 from tidegate.engine.machine import Machine
-from tidegate.journal.protocol import Head
+from tidegate.engine.snapshot import SnapshotRefused
+from tidegate.imports.history_desk import HistoryDesk, ShopParts
+from tidegate.journal.protocol import Head, JournalError
 from tidegate.journal.sqlite import SqliteJournal
-from tidegate.people.identity import IdentityTable
+from tidegate.people.filter import clean
+from tidegate.people.identity import IdentityTable, IdentityUnavailable, WrongKey
+from tidegate.record.entry import EntryTooNew
+from tidegate.record.facts import SetPolicy
+from tidegate.record.lines import KEY_KINDS
+from tidegate.storage.sqlite_schema import DiskLow, SchemaTooNew, WrongDatabase
 from tidegate.store_paths import ShopPaths, StorePaths
+
+ACCOUNT = KEY_KINDS.index("account")
 
 
 class NoSuchStore(Exception):
     """There is no store there; the message says how to make one."""
+
+
+class Unusable:
+    """What an operator can mend: every other error is a bug and shows its traceback."""
+
+    KINDS = (
+        NoSuchStore, JournalError, SecretsUnusable, AccessRefused, AccessUnavailable,
+        SnapshotRefused, EntryTooNew, WrongKey, IdentityUnavailable, SchemaTooNew, WrongDatabase, DiskLow, OSError,
+        ValueError,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,9 +72,27 @@ def open_access(paths: StorePaths, clock: Clock | None = None) -> Access:
     return Access(store, Operators(store), keyring, authenticator)
 
 
+def open_approvals(access: Access) -> Approvals:
+    """What waits for a second person."""
+    return Approvals(access.store, access.keyring, clean)
+
+
+@dataclass(frozen=True)
+class ShopOwned:
+    """A shop that this process owns: its journal locked, read and claimed."""
+
+    name: str
+    paths: ShopPaths
+    secrets: ShopSecrets
+    journal: SqliteJournal
+    head: Head
+    identity: IdentityTable
+    recovered: Recovered
+
+
 @dataclass(frozen=True)
 class OpenShop:
-    """A shop that this process owns."""
+    """A shop that this process serves."""
 
     name: str
     paths: ShopPaths
@@ -65,10 +107,27 @@ def shop_is_new(paths: ShopPaths) -> bool:
     return not any((paths.folder / name).exists() for name in ("journal.db", "identity.db"))
 
 
-def create_shop(paths: ShopPaths) -> ShopSecrets:
-    """Make a shop's folder and secrets; a shop that is there keeps its own."""
-    paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return open_secrets(paths.secrets, store_is_new=shop_is_new(paths))
+def create_shop(paths: ShopPaths, name: str, zone: str) -> None:
+    """Make a shop's folder, secrets and journal, whose first entry sets its zone.
+
+    Raises ValueError where there is one already or the zone is not known.
+    """
+    Calendar(zone)
+    if paths.folder.exists():
+        raise ValueError(f"there is a shop {name} already")
+    paths.folder.mkdir(parents=True, mode=0o700)
+    secrets = open_secrets(paths.secrets, store_is_new=True)
+    clock = SystemClock()
+    machine = Machine(secrets.table_seed, Capacity.small())
+    machine.begin(clock.now_ms(), Calendar(zone).day(clock.now_ms()))
+    hi, lo = id_hash(secrets.order_id_key, COMMANDS, "opening")
+    machine.decide_command(hi, lo, SetPolicy(zone=zone), 0)
+    journal = SqliteJournal(paths.folder, name)
+    try:
+        head = journal.claim(owner_name(os.getpid()), 0)
+        append_surely(journal, head.seq, machine.finish())
+    finally:
+        journal.close()
 
 
 def open_machine(
@@ -82,14 +141,8 @@ def open_machine(
     return recover(journal, paths.snapshots, secrets.table_seed, capacity, progress)
 
 
-def open_shop(
-    store: StorePaths, name: str, clock: Clock | None = None, capacity: Capacity | None = None
-) -> OpenShop:
-    """Become the owner of a shop: lock, recover, claim. Raises StoreInUse and what recovery raises.
-
-    The desk is not started: that is done on the loop it will live on.
-    """
-    clock = clock or SystemClock()
+def open_parts(store: StorePaths, name: str, clock: Clock, capacity: Capacity | None) -> ShopOwned:
+    """Become the owner of a shop: lock, recover, claim. Raises StoreInUse and what recovery does."""
     paths = store.shop(name)
     if not paths.folder.is_dir():
         raise NoSuchStore(f"there is no shop {name} in {store.root}: `tidegate shop create {name}`")
@@ -97,8 +150,7 @@ def open_shop(
     journal = SqliteJournal(paths.folder, name)
     try:
         recovered = open_machine(journal, paths, secrets, capacity)
-        owner = owner_name(os.getpid())
-        head = journal.claim(owner, recovered.head.seq)
+        head = journal.claim(owner_name(os.getpid()), recovered.head.seq)
         calendar = Calendar(recovered.machine.catalogue.zone)
         identity = IdentityTable.open(
             paths.identity, secrets.identity_key, lambda: calendar.day(clock.now_ms())
@@ -106,13 +158,58 @@ def open_shop(
     except BaseException:
         journal.close()
         raise
+    return ShopOwned(name, paths, secrets, journal, head, identity, recovered)
+
+
+def open_shop(
+    store: StorePaths, name: str, clock: Clock | None = None, capacity: Capacity | None = None
+) -> OpenShop:
+    """A shop to serve. The desk is not started: that is done on the loop it will live on."""
+    clock = clock or SystemClock()
+    shop = open_parts(store, name, clock, capacity)
+    journal, paths, secrets = shop.journal, shop.paths, shop.secrets
 
     def rebuild() -> tuple[Machine, Head]:
         again = open_machine(journal, paths, secrets, capacity)
-        return again.machine, journal.claim(owner, again.head.seq)
+        return again.machine, journal.claim(owner_name(os.getpid()), again.head.seq)
 
-    desk = Desk(name, recovered.machine, journal, head, secrets.order_id_key, clock, rebuild)
-    return OpenShop(name, paths, secrets, desk, identity, recovered)
+    machine = shop.recovered.machine
+    desk = Desk(name, machine, journal, shop.head, secrets.order_id_key, clock, rebuild)
+    return OpenShop(name, paths, secrets, desk, shop.identity, shop.recovered)
+
+
+@contextmanager
+def open_history(root: Path, name: str) -> Iterator[HistoryDesk]:
+    """A shop to take its history into; nobody else may own it meanwhile.
+
+    Raises NoSuchStore, StoreInUse and what recovery raises.
+    """
+    shop = open_parts(existing_store(root), name, SystemClock(), None)
+    journal, secrets = shop.journal, shop.secrets
+    head = shop.head
+
+    def append(entry: bytes) -> None:
+        nonlocal head
+        head = append_surely(journal, head.seq, entry)
+
+    def tokens(accounts: Sequence[str]) -> list[int]:
+        return shop.identity.tokens(
+            [(ACCOUNT, shop.identity.keyed_hash(ACCOUNT, account)) for account in accounts]
+        )
+
+    try:
+        yield HistoryDesk(
+            ShopParts(
+                engine=shop.recovered.machine,
+                append=append,
+                order_key=lambda channel, order: id_hash(secrets.order_id_key, channel, order),
+                command_key=lambda one: id_hash(secrets.order_id_key, COMMANDS, one),
+                account_tokens=tokens,
+            )
+        )
+    finally:
+        shop.identity.close()
+        journal.close()
 
 
 def existing_store(root: Path) -> StorePaths:
@@ -120,3 +217,29 @@ def existing_store(root: Path) -> StorePaths:
     if not root.is_dir():
         raise NoSuchStore(f"there is no store at {root}: `tidegate init --store {root}` makes one")
     return StorePaths(root)
+
+
+class Unfollowed:
+    """Stands where views will: nothing has been followed."""
+
+    def story(self, channel: str, order_id: str) -> object | None:
+        """No story."""
+        return None
+
+    def followed_seq(self) -> int:
+        """Nothing followed."""
+        return 0
+
+    def decided(self, after_seq: int) -> Any:
+        """Nothing to listen to."""
+        raise NotImplementedError
+
+
+def open_views(paths: StorePaths, shop: OpenShop) -> Any:
+    """The views of a shop, as the doors read them."""
+    return Unfollowed()
+
+
+def follow(paths: StorePaths, capacity: Capacity | None) -> None:
+    """The followers' process."""
+    threading.Event().wait()

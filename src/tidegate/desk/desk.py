@@ -8,7 +8,6 @@ is thrown away with the machine, the journal is read anew, and whoever waited is
 """
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +26,7 @@ from tidegate.desk.answers import (
 from tidegate.desk.clock import Calendar, Clock, WatchedClock
 from tidegate.desk.flight import Flight, answer_flight
 from tidegate.desk.inbox import AskedCommand, Batch, Done, Inbox, lines_of
+from tidegate.desk.names import COMMANDS, id_hash
 from tidegate.desk.storage import Storage
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue
@@ -99,10 +99,7 @@ class Desk:
 
     def order_key(self, channel: str, order_id: str) -> tuple[int, int]:
         """The keyed 128-bit hash of an order's name; who has the key alone can tell names."""
-        digest = hashlib.blake2b(
-            f"{channel}\0{order_id}".encode(), digest_size=16, key=self._key
-        ).digest()
-        return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+        return id_hash(self._key, channel, order_id)
 
     def submit(self, lines: bytes, done: Done) -> None:
         """Decide one order (n × 96 bytes); `done(Decision, None)` or `done(None, error)` later.
@@ -133,7 +130,7 @@ class Desk:
         self, command: f.Command, command_id: str, actor: int, approver: int = 0
     ) -> asyncio.Future[CommandAnswer]:
         """Decide an operator's command, ahead of every order that waits."""
-        hi, lo_ = self.order_key("\0command", command_id)
+        hi, lo_ = id_hash(self._key, COMMANDS, command_id)
 
         def ask(done: Done) -> None:
             self._ask(
