@@ -94,6 +94,13 @@ def test_a_workbook_goes_the_same_way(tmp_path: Path) -> None:
     assert found.plan.sales.rows["receivable_fen"].tolist() == [2399, 1601, 1000]
 
 
+def test_a_masked_buyer_is_nobody(tmp_path: Path) -> None:
+    found = prepared(tmp_path, TAOBAO.replace("小明", "小**").encode())
+    assert found.lines.customers == ["小红"]
+    assert found.plan.sales.row_customer.tolist() == [-1, -1]
+    assert found.lines.masked_buyers == 3
+
+
 def test_identical_lines_are_dropped_where_that_was_asked_for(tmp_path: Path) -> None:
     raw = b"order id,sku,qty,price,date\n" + b"1,A,2,1.00,2021-10-26\n" * 3
     assert rows(prepared(tmp_path, raw)) == ["open"] * 3

@@ -15,9 +15,9 @@ from tidegate.imports import cells, roles, tally, times
 from tidegate.imports.columns import ColumnMap
 from tidegate.imports.line_amounts import LineAmounts, read_amounts
 from tidegate.imports.parsed_columns import ABSENT, Integers, ParsedColumns, numbered
-from tidegate.imports.refusal import CellRefused
 from tidegate.imports.tables import Table
 from tidegate.imports.tally import LineTally
+from tidegate.people import normalise
 
 OUT, SALE, RETURN, WRITE_OFF = 0, 1, 2, 3
 KEEP, DROP = "keep", "drop"
@@ -41,6 +41,7 @@ class OrderLines:
     spoiled: NDArray[np.bool_]  # by order: one of its lines could not be read
     tally: LineTally
     identical_lines: int  # equal in every read column to an earlier line
+    masked_buyers: int  # lines whose buyer is named but identifies nobody
 
     def __len__(self) -> int:
         return len(self.order)
@@ -97,6 +98,7 @@ def read_order_lines(table: Table, found: ColumnMap, reading: OrderReading) -> O
         spoiled,
         columns.tally,
         identical,
+        _named(columns.texts(roles.CUSTOMER)) - int((customer != ABSENT).sum()),
     )
 
 
@@ -114,11 +116,22 @@ def _customer(is_number: bool) -> "partial[str]":
 
 
 def _customer_name(text: str, is_number: bool) -> str:
-    """The buyer's account as one text; a number that went through floating point loses its `.0`."""
+    """The buyer's account as one text, empty where it identifies nobody (`张**`, or nothing).
+
+    A number that went through floating point loses its `.0`.
+    """
     name = cells.folded(text)
-    if len(name) > cells.ID_CHARS_MAX:
-        raise CellRefused("customer_unreadable")
+    if not name:
+        return ""
+    try:
+        normalise.account(name)
+    except normalise.IdentityMalformed:
+        return ""
     return _FLOAT_NUMBER.sub(r"\1", name) if is_number else name
+
+
+def _named(customers: list[str]) -> int:
+    return sum(1 for text in customers if cells.folded(text))
 
 
 def _times(columns: ParsedColumns, reading: OrderReading, date_order: str) -> Integers:

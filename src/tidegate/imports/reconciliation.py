@@ -83,6 +83,8 @@ def _order_notes(plan: Plan, answers: Answers) -> Iterator[str]:
         )
     if lines.identical_lines:
         yield f"{lines.identical_lines} lines are identical to an earlier line of their order"
+    if lines.masked_buyers:
+        yield f"{lines.masked_buyers} lines name a masked buyer and count as anonymous"
     folded = {code.casefold() for code in lines.sku_codes}
     if len(folded) < len(lines.sku_codes):
         alike = len(lines.sku_codes) - len(folded)

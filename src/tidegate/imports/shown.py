@@ -41,4 +41,4 @@ def show_reconciliation(console: Console, account: Reconciliation) -> None:
     table.add_row("the file", f"{account.lines:,}", f"{account.units:,}", yuan(account.money_fen))
     console.print(table)
     for note in account.notes:
-        console.print(f"- {note}", highlight=False)
+        console.print(f"- {note}", highlight=False, soft_wrap=True)
