@@ -1,6 +1,7 @@
 """Linear hashing over reserved memory: from a 64-bit hash to row numbers.
 
-A bucket is one cache line: ten rows, ten 16-bit tags, a count and a link to an overflow bucket.
+A bucket is one cache line: ten rows, ten 16-bit tags, a count (4 bits) and a link (28) to an
+overflow bucket. Overflow buckets lie behind the others, and every bucket that links is full.
 The table grows by one bucket at a time, so no insertion ever waits for a copy of the whole
 (rehashing ten million entries at once stalled a second). Callers compare rows themselves: a tag
 that matches is a candidate, never a proof. Hashes must already be keyed with the shop's seed.
@@ -18,6 +19,7 @@ BUCKET_WORDS = 16
 SLOTS = 10
 LEVEL_MIN = 10  # tags hold hash bits 10..25, so a table splits without looking at a row
 LOAD_NUMERATOR, LOAD_DENOMINATOR = 23, 4  # 5.75 entries a bucket
+LINK_SHIFT, COUNT_MASK = 4, 15  # of a bucket's last word
 
 ENTRIES, BUCKETS, LEVEL, OVERFLOW_TOP, OVERFLOW_FREE, OVERFLOW_BASE, OVERFLOW_USED = range(7)
 
@@ -27,7 +29,9 @@ NONE = -1
 def new_index(entries_max: int) -> Index:
     """An empty table for up to `entries_max` entries (address space only)."""
     buckets_max = max(1 << LEVEL_MIN, (entries_max * LOAD_DENOMINATOR) // LOAD_NUMERATOR + 1024)
-    overflow_max = buckets_max // 2 + 64
+    # Worst case, whatever the hashes: chains of 11 entries, each with one overflow bucket.
+    overflow_max = buckets_max * LOAD_NUMERATOR // LOAD_DENOMINATOR // (SLOTS + 1) + 64
+    assert buckets_max <= 1 << 26, "tags hold the hash bits that tell 2^26 buckets apart"
     words = reserve((buckets_max + overflow_max) * BUCKET_WORDS, np.uint32)
     meta = np.zeros(8, np.int64)
     meta[BUCKETS] = 1 << LEVEL_MIN
@@ -64,7 +68,7 @@ def index_seek(words: Array, cursor: int, tag: int) -> int:
     both = np.uint32(tag | (tag << 16))
     while True:
         control = i64(words[base + 15])
-        count = control & 0xFF
+        count = control & COUNT_MASK
         while slot < count:
             pair = words[base + SLOTS + (slot >> 1)] ^ both
             if slot & 1 == 0 and pair & np.uint32(0xFFFF) == np.uint32(0):
@@ -72,7 +76,7 @@ def index_seek(words: Array, cursor: int, tag: int) -> int:
             if pair >> np.uint32(16) == np.uint32(0) and slot | 1 < count:
                 return base + (slot | 1)
             slot = (slot | 1) + 1
-        link = control >> 8
+        link = control >> LINK_SHIFT
         if link == 0:
             return NONE
         base = link * BUCKET_WORDS
@@ -95,29 +99,29 @@ def append_entry(index: Index, base: int, row: int, tag: int) -> None:
     words, meta = index.words, index.meta
     while True:
         control = i64(words[base + 15])
-        count = control & 0xFF
+        count = control & COUNT_MASK
         if count < SLOTS:
             put_slot(words, base, count, row, tag)
             words[base + 15] = np.uint32(control + 1)
             return
-        link = control >> 8
+        link = control >> LINK_SHIFT
         if link == 0:
             link = meta[OVERFLOW_FREE]
             if link != 0:
-                meta[OVERFLOW_FREE] = i64(words[link * BUCKET_WORDS + 15]) >> 8
+                meta[OVERFLOW_FREE] = i64(words[link * BUCKET_WORDS + 15]) >> LINK_SHIFT
             else:
                 link = meta[OVERFLOW_BASE] + meta[OVERFLOW_TOP]
                 meta[OVERFLOW_TOP] += 1
             meta[OVERFLOW_USED] += 1
             words[link * BUCKET_WORDS + 15] = np.uint32(0)
-            words[base + 15] = np.uint32(count | (link << 8))
+            words[base + 15] = np.uint32(count | (link << LINK_SHIFT))
         base = link * BUCKET_WORDS
 
 
 @kernel
 def free_overflow(index: Index, link: int) -> None:
     """Give an overflow bucket back."""
-    index.words[link * BUCKET_WORDS + 15] = np.uint32(index.meta[OVERFLOW_FREE] << 8)
+    index.words[link * BUCKET_WORDS + 15] = np.uint32(index.meta[OVERFLOW_FREE] << LINK_SHIFT)
     index.meta[OVERFLOW_FREE] = link
     index.meta[OVERFLOW_USED] -= 1
 
@@ -136,7 +140,7 @@ def split_one(index: Index) -> None:
     # The chain is read before anything is written: kept entries go back in the same order.
     read = source * BUCKET_WORDS
     control = i64(words[read + 15])
-    count, link = control & 0xFF, control >> 8
+    count, link = control & COUNT_MASK, control >> LINK_SHIFT
     words[read + 15] = np.uint32(0)
     kept = source * BUCKET_WORDS
     moved = target * BUCKET_WORDS
@@ -162,7 +166,7 @@ def split_one(index: Index) -> None:
         read_first = False
         read = link * BUCKET_WORDS
         control = i64(words[read + 15])
-        count, link = control & 0xFF, control >> 8
+        count, link = control & COUNT_MASK, control >> LINK_SHIFT
 
 
 @kernel
@@ -189,11 +193,11 @@ def index_remove(index: Index, hashed: Word, row: int) -> bool:
             break
         found += 1
     previous = i64(0)
-    while i64(words[base + 15]) >> 8 != 0:
+    while i64(words[base + 15]) >> LINK_SHIFT != 0:
         previous = base
-        base = (i64(words[base + 15]) >> 8) * BUCKET_WORDS
+        base = (i64(words[base + 15]) >> LINK_SHIFT) * BUCKET_WORDS
     control = i64(words[base + 15])
-    last = (control & 0xFF) - 1
+    last = (control & COUNT_MASK) - 1
     pair = i64(words[base + SLOTS + (last >> 1)])
     put_slot(
         words,
@@ -204,7 +208,7 @@ def index_remove(index: Index, hashed: Word, row: int) -> bool:
     )
     words[base + 15] = np.uint32(control - 1)
     if last == 0 and base // BUCKET_WORDS >= index.meta[OVERFLOW_BASE]:
-        words[previous + 15] = np.uint32(i64(words[previous + 15]) & 0xFF)
+        words[previous + 15] = np.uint32(i64(words[previous + 15]) & COUNT_MASK)
         free_overflow(index, base // BUCKET_WORDS)
     index.meta[ENTRIES] -= 1
     return True

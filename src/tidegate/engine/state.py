@@ -48,7 +48,7 @@ def new_state(capacity: Capacity, seed: bytes) -> State:
     return State(
         scalars=scalars,
         orders=reserve(capacity.orders, lo.ORDER),
-        order_index=new_index(capacity.orders + capacity.refusals // 2),
+        order_index=new_index(capacity.orders + capacity.refusals),
         refusals=reserve(capacity.refusals, lo.REFUSAL),
         keys=reserve(capacity.keys, lo.KEY),
         key_index=new_index(capacity.keys),
@@ -89,7 +89,7 @@ class Room(NamedTuple):
 
 
 def room(s: State) -> Room:
-    """Rows left in each table; refused ids share the order index's space."""
+    """Rows left in each table."""
     live = s.scalars[lo.ORDER_COUNT] - s.scalars[lo.ORDER_BASE]
     refused = s.scalars[lo.REFUSAL_COUNT] - s.scalars[lo.REFUSAL_BASE]
     return Room(
