@@ -1,0 +1,1 @@
+"""The HTTP edge: doors that decode, check who is asking, hand to the desk and answer."""

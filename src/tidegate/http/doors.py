@@ -1,0 +1,52 @@
+"""Puts the doors of a process together from the parts that bootstrap made.
+
+Opens nothing and reads no clock of its own: every part comes in.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tidegate import __version__
+from tidegate.access.rate import RateLimit
+from tidegate.http.calls import Doors, ShopDoors
+from tidegate.http.gate import Gate
+from tidegate.http.metrics import Counters
+from tidegate.http.orders_fast import OrderDoor
+from tidegate.http.ports import Access, Approvals, Clock, Desk, Exchange, Views
+
+NEW_IDS_PER_S = 50_000.0  # from one key
+NEW_IDS_BURST = 100_000
+
+
+@dataclass(frozen=True)
+class ShopParts:
+    """What the doors need of one shop."""
+
+    name: str
+    desk: Desk
+    exchange: Exchange
+    views: Views
+
+
+def make_doors(
+    shops: Iterable[ShopParts],
+    access: Access,
+    approvals: Approvals,
+    clock: Clock,
+    *,
+    new_ids_per_s: float = NEW_IDS_PER_S,
+    new_ids_burst: int = NEW_IDS_BURST,
+) -> Doors:
+    """The doors of these shops."""
+    new_ids = RateLimit(new_ids_per_s, new_ids_burst, clock.monotonic_s)
+    gate = Gate(access, new_ids, clock.monotonic_s)
+    counters = Counters()
+    made: dict[str, ShopDoors] = {}
+    for shop in shops:
+        counts = counters.shop(shop.name)
+        orders, sales = (
+            OrderDoor(shop.name, shop.desk, shop.exchange, gate, clock, counts, is_fact=is_fact)
+            for is_fact in (False, True)
+        )
+        made[shop.name] = ShopDoors(shop.name, shop.desk, shop.exchange, shop.views, orders, sales)
+    return Doors(made, gate, clock, counters, approvals, __version__)

@@ -1,0 +1,49 @@
+"""Server-sent events: what is decided, to whoever listens, with a beat so that silence is noticed.
+
+The id of an event is the number of its journal entry, so that a listener who comes back misses
+nothing. A listener who does not read is not waited for: the source holds nothing for anybody.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from tidegate.http.calls import Doors
+from tidegate.http.ports import Event
+
+LISTENERS_MAX = 64
+BEAT_S = 15.0
+BEAT = b": beat\n\n"
+
+
+async def event_stream(doors: Doors, source: AsyncIterator[Event]) -> AsyncIterator[bytes]:
+    """The events as they go out; ends when the listener goes or the source ends."""
+    doors.events_listening += 1
+    waiting: asyncio.Task[Event] | None = None
+    try:
+        yield b": tidegate\n\n"
+        while True:
+            waiting = waiting or asyncio.ensure_future(_next(source))
+            done, _ = await asyncio.wait((waiting,), timeout=BEAT_S)
+            if not done:
+                yield BEAT
+                continue
+            event, waiting = waiting.result(), None
+            yield event_text(event)
+    except StopAsyncIteration:
+        return
+    finally:
+        doors.events_listening -= 1
+        if waiting is not None:
+            waiting.cancel()
+
+
+async def _next(source: AsyncIterator[Event]) -> Event:
+    return await anext(source)
+
+
+def event_text(event: Event) -> bytes:
+    """One event as it stands on the wire."""
+    data = msgspec.json.encode(event.data)
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.seq, event.name.encode(), data)

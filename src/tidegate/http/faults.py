@@ -1,0 +1,60 @@
+"""What the parts behind the doors raise, as the problem that a caller gets.
+
+A fault that is not known here is an error of ours: it is logged with its kind and place, and the
+caller is told to repeat the same id, because nobody knows how far it came.
+"""
+
+import structlog
+
+from tidegate.access.operators import AccessRefused
+from tidegate.access.store import AccessUnavailable
+from tidegate.desk.answers import DeskBusy, DeskUnready, Undecided
+from tidegate.http.errors import (
+    APPROVAL_NEEDED,
+    BUSY,
+    INTERNAL,
+    UNDECIDED,
+    UNPROCESSABLE,
+    UNREADY,
+    Problem,
+)
+from tidegate.people.exchange import ExchangeBusy
+from tidegate.people.identity import IdentityUnavailable
+from tidegate.people.normalise import IdentityMalformed
+
+_RETRY_SOON_S = 1.0
+_RETRY_LATER_S = 5.0
+
+_log = structlog.get_logger("tidegate.http")
+
+
+def as_problem(error: BaseException) -> Problem:
+    """The problem for anything that was raised."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, DeskBusy):
+        return Problem(BUSY, retry_after_s=error.retry_after_s)
+    if isinstance(error, ExchangeBusy):
+        return Problem(BUSY, retry_after_s=_RETRY_SOON_S)
+    if isinstance(error, Undecided):
+        return Problem(UNDECIDED, retry_after_s=_RETRY_SOON_S)
+    if isinstance(error, DeskUnready):
+        return Problem(UNREADY, str(error), retry_after_s=_RETRY_LATER_S)
+    if isinstance(error, AccessRefused):
+        return Problem(APPROVAL_NEEDED, str(error))
+    if isinstance(error, IdentityUnavailable | AccessUnavailable):
+        return Problem(UNREADY, str(error), retry_after_s=_RETRY_LATER_S)
+    if isinstance(error, IdentityMalformed):
+        return Problem(UNPROCESSABLE, f"buyer: {error}")
+    # Without its text: a message may quote what was being worked on.
+    _log.error("door_failed", error=type(error).__name__, at=_place(error))
+    return Problem(INTERNAL)
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"

@@ -1,0 +1,238 @@
+"""The single-order path: a body in, one decision, an answer through a callback.
+
+In the order of its steps: who asks, is it JSON, is every field in its bounds, may the key do that,
+who buys (durable tokens), the row, the desk, the words. The answer is made only from what the desk
+says is durable. It holds no socket and awaits nothing, so that every server can drive it.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from tidegate.access.principal import Principal
+from tidegate.access.roles import ORDERS_WRITE, SALES_WRITE
+from tidegate.desk.answers import Decision, Undecided
+from tidegate.domain.reasons import REASON_TEXTS, Reason
+from tidegate.http.bodies import JSON, decode_order, require_media_type
+from tidegate.http.buyers import Keys, by_kind, keys_of
+from tidegate.http.errors import (
+    NOT_FOUND,
+    REFUSED,
+    UNPROCESSABLE,
+    Answer,
+    Problem,
+    problem_answer,
+    refusal_document,
+)
+from tidegate.http.explain import explained
+from tidegate.http.faults import as_problem
+from tidegate.http.gate import Gate, require_same_id
+from tidegate.http.ids import PLAIN, check_id
+from tidegate.http.languages import Language, language_of
+from tidegate.http.metrics import ShopCounters
+from tidegate.http.order_headers import OrderHeaders
+from tidegate.http.order_lines import NO_KEYS, line_rows, moment_ms
+from tidegate.http.ports import Clock, Desk, Exchange
+from tidegate.http.schemas import Order
+
+CREATED = 201
+REPEATED = 200
+FUTURE_MAX_MS = 5 * 60_000
+PAST_MAX_MS = 400 * 86_400_000  # what is older is in no memory: it cannot be a repeat
+
+Reply = Callable[[Answer], None]
+
+
+class OrderDoor:
+    """Takes single orders for one shop; `is_fact` = sales that a marketplace already took."""
+
+    def __init__(
+        self,
+        shop: str,
+        desk: Desk,
+        exchange: Exchange,
+        gate: Gate,
+        clock: Clock,
+        counters: ShopCounters,
+        *,
+        is_fact: bool = False,
+    ) -> None:
+        self.shop = shop
+        self.desk = desk
+        self.exchange = exchange
+        self.gate = gate
+        self.clock = clock
+        self.counters = counters
+        self.is_fact = is_fact
+
+    def take(self, headers: OrderHeaders, body: bytes, reply: Reply) -> None:
+        """Decide the order in `body`; `reply` is called once, now or when it is durable."""
+        try:
+            principal = self.gate.principal(headers.authorization)
+            require_media_type(headers.content_type, JSON)
+            order = decode_order(body)
+            self.check(principal, order)
+            require_same_id(headers.idempotency_key, order.id)
+            self.gate.take_new_ids(principal)
+            language = language_of(headers.accept_language)
+            turn = _Turn(self, order, language, reply, self.clock.monotonic_s())
+            keys = keys_of(order.buyer)
+            if not keys:
+                turn.enter(NO_KEYS)
+                return
+            found = self.exchange.resolve(keys)
+            if isinstance(found, list):
+                turn.enter(by_kind(keys, found))
+            else:
+                turn.keys = keys
+                found.add_done_callback(turn.resolved)
+        except Exception as error:  # noqa: BLE001  a caller always gets an answer
+            reply(problem_answer(as_problem(error), language_of(headers.accept_language)))
+
+    def check(self, principal: Principal, order: Order) -> None:
+        """Everything that can be said of an order without asking desk or identity table."""
+        scope = SALES_WRITE if self.is_fact else ORDERS_WRITE
+        self.gate.require(principal, scope, self.shop, order.channel)
+        check_id(order.id, "id")
+        placed_ms = moment_ms(order.placed_at)
+        now_ms = self.clock.now_ms()
+        if not now_ms - PAST_MAX_MS <= placed_ms <= now_ms + FUTURE_MAX_MS:
+            raise Problem(
+                UNPROCESSABLE,
+                "placed_at: no more than 400 days ago and 5 minutes ahead of this server",
+                "placed_at：不早于 400 天前，不晚于服务器时间 5 分钟之后",
+            )
+
+    def rows(self, order: Order, tokens: list[int] | tuple[int, ...]) -> bytes:
+        """The order as LINE rows. Raises Problem for a channel or gift that is not there."""
+        desk = self.desk
+        channel = desk.catalogue.channel_number(order.channel)
+        if channel is None:
+            raise Problem(
+                NOT_FOUND, "channel: this shop has no such channel", "channel：该店铺没有此渠道"
+            )
+        return line_rows(
+            order,
+            desk.order_key(order.channel, order.id),
+            moment_ms(order.placed_at),
+            tokens,
+            channel,
+            desk.catalogue,
+            is_fact=self.is_fact,
+        )
+
+
+class _Turn:
+    """One order on its way from the exchange to the answer."""
+
+    __slots__ = ("door", "keys", "language", "order", "packed", "reply", "started_s")
+
+    def __init__(
+        self,
+        door: OrderDoor,
+        order: Order,
+        language: Language,
+        reply: Reply,
+        started_s: float,
+    ) -> None:
+        self.door = door
+        self.order = order
+        self.language = language
+        self.reply = reply
+        self.started_s = started_s
+        self.keys: Keys = []
+        self.packed = b""
+
+    def resolved(self, tokens: "asyncio.Future[list[int]]") -> None:
+        """The buyer's tokens are durable, or there are none."""
+        try:
+            self.enter(by_kind(self.keys, tokens.result()))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  as in `take`
+            self.fail(error)
+
+    def enter(self, tokens: list[int] | tuple[int, ...]) -> None:
+        """Into the desk's inbox."""
+        self.packed = self.door.rows(self.order, tokens)
+        self.door.desk.submit(self.packed, self.decided)
+
+    def decided(self, decision: Decision | None, error: BaseException | None) -> None:
+        """The decision is durable, or it is not known whether there is one."""
+        if decision is None:
+            self.fail(error or Undecided())
+            return
+        try:
+            door = self.door
+            took_s = door.clock.monotonic_s() - self.started_s
+            door.counters.order(decision.reason, decision.duplicate, took_s)
+            answer = worded(door, self.order.id, decision, self.packed, self.language)
+        except Exception as failed:  # noqa: BLE001  as in `take`
+            self.fail(failed)
+        else:
+            self.reply(answer)
+
+    def fail(self, error: BaseException) -> None:
+        """Whatever went wrong, as a problem."""
+        self.reply(problem_answer(as_problem(error), self.language))
+
+
+def worded(
+    door: OrderDoor, own_id: str, decision: Decision, packed: bytes, language: Language
+) -> Answer:
+    """The decision as an answer. Of a fact only the id can be refused."""
+    if door.is_fact and decision.reason != Reason.ID_REUSED:
+        return sale_answer(own_id, decision)
+    if decision.reason == Reason.ACCEPTED:
+        return accepted_answer(own_id, decision)
+    return refused_answer(own_id, decision, packed, door.desk, language)
+
+
+def json_id(text: str) -> bytes:
+    """An id as a JSON string."""
+    return b'"%b"' % text.encode() if PLAIN(text) else msgspec.json.encode(text)
+
+
+def accepted_answer(own_id: str, decision: Decision) -> Answer:
+    """201, or 200 for a repeat."""
+    more = b""
+    if decision.hold_expires_ms:
+        more = b',"hold_expires_at":%d' % decision.hold_expires_ms
+    if decision.duplicate:
+        more += b',"duplicate":true'
+    body = b'{"id":%b,"reason":"accepted","seq":%d,"position":%d%b}' % (
+        json_id(own_id), decision.seq, decision.position, more,
+    )  # fmt: skip
+    return Answer(REPEATED if decision.duplicate else CREATED, body)
+
+
+def sale_answer(own_id: str, decision: Decision) -> Answer:
+    """A recorded sale with its judgement."""
+    body = msgspec.json.encode(
+        {
+            "id": own_id,
+            "reason": REASON_TEXTS[Reason(decision.reason)].name,
+            "judgement": judgement(decision.mask),
+            "short": decision.short,
+            "seq": decision.seq,
+            "position": decision.position,
+            **({"duplicate": True} if decision.duplicate else {}),
+        }
+    )
+    return Answer(REPEATED if decision.duplicate else CREATED, body)
+
+
+def judgement(mask: int) -> list[str]:
+    """The names of the guards that failed, in their order."""
+    return [REASON_TEXTS[Reason(n)].name for n in range(32) if mask >> n & 1]
+
+
+def refused_answer(
+    own_id: str, decision: Decision, packed: bytes, desk: Desk, language: Language
+) -> Answer:
+    """409 with the reason, its number and its figures."""
+    detail, figures = explained(decision, packed, desk, language)
+    document = refusal_document(Reason(decision.reason), language, detail, figures)
+    document |= {"id": own_id, "seq": decision.seq, "position": decision.position}
+    if decision.duplicate:
+        document["duplicate"] = True
+    return Answer(REFUSED, msgspec.json.encode(document))

@@ -1,0 +1,12 @@
+"""The table of routes: what the application serves, the documents list and the tests go through."""
+
+from tidegate.http.calls import Route
+from tidegate.http.routes.catalogue import ROUTES as CATALOGUE
+from tidegate.http.routes.operations import ROUTES as OPERATIONS
+from tidegate.http.routes.orders import ROUTES as ORDERS
+from tidegate.http.routes.service import ROUTES as SERVICE
+from tidegate.http.routes.shop import ROUTES as SHOP
+from tidegate.http.routes.stock import ROUTES as STOCK
+from tidegate.http.routes.views import ROUTES as VIEWS
+
+ROUTES: tuple[Route, ...] = (*ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *VIEWS, *SERVICE)
