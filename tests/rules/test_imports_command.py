@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,9 +47,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Shop":
         assert (store, name) == (tmp_path / "store", "s1")
         yield opened.desk
 
-    double = ModuleType("tidegate.bootstrap")
-    double.open_history = open_history  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tidegate.bootstrap", double)
+    monkeypatch.setattr("tidegate.bootstrap.open_history", open_history)
     monkeypatch.setenv("TIDEGATE_STORE", str(tmp_path / "store"))
     monkeypatch.chdir(tmp_path)
     return opened

@@ -4,7 +4,6 @@ No shop is changed before the whole file was read and planned; with --preview no
 never runs beside a server of the same shop: the journal has one owner.
 """
 
-import importlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+from tidegate.cli._store import DEFAULT_STORE, AsJson, Store, refusals
 
 if TYPE_CHECKING:  # imported when a command runs, so that other commands start fast
     from tidegate.imports.columns import ColumnMap
@@ -30,13 +31,11 @@ app = typer.Typer(
 )
 
 BAR_AFTER_S = 1.0  # what takes less needs no bar
-DEFAULT_STORE = Path(".tidegate")
 DEFAULT_ZONE = "Asia/Shanghai"
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 File = Annotated[Path, typer.Argument(help="CSV, gzip-compressed CSV or XLSX")]
 Shop = Annotated[str, typer.Option(help="the shop in the store")]
-Store = Annotated[Path, typer.Option(envvar="TIDEGATE_STORE", help="the store's folder")]
 Mapping = Annotated[Path | None, typer.Option(help="TOML or JSON that names the columns")]
 PreviewLines = Annotated[
     int, typer.Option("--preview", min=0, max=1000, help="show so many lines; change nothing")
@@ -47,7 +46,6 @@ Delimiter = Annotated[str | None, typer.Option(help="comma, semicolon or tab; de
 Sheet = Annotated[str | None, typer.Option(help="the sheet of a workbook; default: the first")]
 DecimalMark = Annotated[str, typer.Option(help=". or , where amounts can be read both ways")]
 Moment = Annotated[str, typer.Option(help="when this holds from; default: now")]
-AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
 
 
 @app.command()
@@ -243,12 +241,12 @@ def _moment_ms(at: str, zone_name: str) -> int:
 
 @contextmanager
 def _opened(store: Path, shop: str) -> "Iterator[DeskPort]":
+    from tidegate import bootstrap
     from tidegate.imports.refusal import ImportRefused
 
     if not shop:
         raise ImportRefused("name the shop with --shop")
-    bootstrap = importlib.import_module("tidegate.bootstrap")
-    with bootstrap.open_history(store, shop) as desk:
+    with refusals(), bootstrap.open_history(store, shop) as desk:
         yield desk
 
 
