@@ -297,7 +297,6 @@ class Desk:
             self._why = "the disk failed under a write: restart the server"
         elif not isinstance(error, StoreFull | StoreBusy):
             self._why = f"the journal failed: {error}"
-        self._machine.writer.take(0, 0, 0)
         if not self._why:
             self._machine, self._head = self._rebuild()
             self._durable = self._head

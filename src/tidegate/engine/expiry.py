@@ -105,17 +105,19 @@ def give_back_order(s: State, row: int, state: int) -> None:
         units = bk.line_open(s, line)
         if units > 0:
             give_back_units(s, line, flags, units, state)
-            reverse_line(s, block, line, flags, units, True)
+        reverse_line(s, block, line, flags, units, True)
         line = bk.next_line(s, line, flags)
     end_hold(s, block)
 
 
 @kernel
 def expire_orders(s: State, due: Array) -> None:
-    """End the holds with these running numbers; each must be unpaid."""
+    """End the holds with these running numbers; one that has ended already is left alone."""
     for i in range(due.shape[0]):
         number = i64(due[i])
         row = number % s.orders.shape[0]
+        if number < s.scalars[ORDER_BASE] or s.orders[row]["state"] != PRE_HELD:
+            continue
         give_back_order(s, row, PRE_HELD)
         s.orders[row]["state"] = EXPIRED
         s.late[s.scalars[LATE_COUNT] % s.late.shape[0]] = number
@@ -173,6 +175,8 @@ def forget_orders(s: State, memory_s: int) -> None:
         if i64(o["decided_at_s"]) + memory_s > now_s:
             return
         index_remove(s.order_index, hash_id(s, o["id_hi"], o["id_lo"]), row)
+        if o["state"] == PRE_HELD:
+            end_hold(s, i64(o["block"]))
         if o["state"] != OPERATION_DONE and o["block"] != 0:
             bk.block_free(s, i64(o["block"]))
             o["block"] = np.uint32(0)

@@ -135,6 +135,9 @@ def apply_units(s: State, row: int, op: Array) -> None:
                 move_units(s, line, flags, units, kind)
                 reverse_line(s, block, line, flags, units, False)
                 b[line + bk.L_RETURNED] += np.uint32(units)
+        elif whole:
+            # What is counted once an order may stand on a line that was cancelled before.
+            reverse_line(s, block, line, flags, 0, True)
         line = bk.next_line(s, line, flags)
     if nothing_left(s, block):
         if state == PRE_HELD:
@@ -223,6 +226,8 @@ def apply_extend(s: State, row: int, op: Array) -> None:
     block = i64(s.orders[row]["block"])
     expires_s = s.scalars[NOW_MS] // 1000 + i64(op["quantity"])
     word = i64(s.blocks[block + 1])
+    if i64(s.blocks[block]) == expires_s and word & (bk.IN_QUEUE << 12) == 0:
+        return  # stands in the heap already
     s.blocks[block] = np.uint32(expires_s)
     s.blocks[block + 1] = np.uint32(word & ~(bk.IN_QUEUE << 12))
     heap_push(s, expires_s, row)

@@ -111,9 +111,11 @@ class Machine:
         """End holds that are due, at most EXPIRE_MAX; how many."""
         count = int(due_holds(self.state, self._due))
         if count:
-            numbers = self._due[:count].copy()
+            # A hold that was extended may stand in the heap twice with the same end.
+            numbers = np.unique(self._due[:count])
             expire_orders(self.state, numbers)
             self.writer.expired(numbers)
+            count = len(numbers)
         return count
 
     def note(self, note: f.Note) -> None:
@@ -134,9 +136,18 @@ class Machine:
         head = en.read_head(data)
         self.begin(head.now_ms, head.local_day)
         for frame in en.read_frames(data):
-            self._fold_frame(frame)
-        self.state.scalars[lo.ENTRY_SEQ] += 1
+            self.fold_frame(frame)
+        self.end_fold()
         return head
+
+    def end_fold(self) -> None:
+        """An entry was folded, or decided again: count it and drop what would have been written."""
+        self.state.scalars[lo.ENTRY_SEQ] += 1
+        self.writer.drop()
+
+    def due(self) -> Array:
+        """The running numbers of holds that are due, at most EXPIRE_MAX; changes nothing."""
+        return self._due[: int(due_holds(self.state, self._due))].copy()
 
     def available(self, sku: int, pool: int) -> int:
         """Units of a SKU that may be sold from a pool now (a bundle's: what its parts allow)."""
@@ -200,7 +211,8 @@ class Machine:
         remember_order(s, hi, lo_, hashed, print_, lo.OPERATION_DONE, 0, 0)
         apply_fact(s, self.catalogue, envelope.fact)
 
-    def _fold_frame(self, frame: en.Frame) -> None:
+    def fold_frame(self, frame: en.Frame) -> None:
+        """Apply one frame of an entry whose moment was set. `fold` is what others use."""
         if frame.kind == en.ORDERS:
             lines, outcomes = en.read_orders(frame.body)
             fold_orders(self.state, lines, outcomes)

@@ -16,6 +16,7 @@ from tidegate.engine import layout as lo
 from tidegate.engine.digest import as_bytes, digest_of
 from tidegate.engine.machine import Machine
 from tidegate.engine.state import target_of
+from tidegate.record.lines import Array
 
 FORMAT = "tidegate-snapshot-1"
 HEAD_BYTES = 4_096
@@ -117,10 +118,10 @@ def load_snapshot(machine: Machine, path: Path, expected_digest: str = "") -> Sn
     return head
 
 
-def destination(machine: Machine, name: str, size: int, path: Path) -> lo.Array:
+def destination(machine: Machine, name: str, size: int, path: Path) -> Array:
     """The bytes of the state that a part fills."""
     rows, first = target_of(machine.state, name)
     if size % rows.itemsize or first + size // rows.itemsize > len(rows):
         raise SnapshotRefused(f"{path}: {name} does not fit; raise the shop's capacity")
-    data: lo.Array = rows[first : first + size // rows.itemsize].view(np.uint8)
+    data: Array = rows[first : first + size // rows.itemsize].view(np.uint8)
     return data

@@ -106,8 +106,12 @@ class EntryWriter:
             0,
         )
         data = self._buffer[: self._top].tobytes()
-        self._top, self._frames = HEAD_BYTES, 0
+        self.drop()
         return data
+
+    def drop(self) -> None:
+        """Forget what was added."""
+        self._top, self._frames = HEAD_BYTES, 0
 
     def _open(self, size: int) -> int:
         need = self._top + FRAME_BYTES + size + 16
