@@ -9,7 +9,7 @@ from tidegate.journal.archive import Archive, WholeJournal
 from tidegate.journal.chain import Chain, check_whole
 from tidegate.journal.follow import Follower, Head
 from tidegate.journal.memory import MemoryJournal, MemoryStore
-from tidegate.journal.protocol import GENESIS, Corrupt, Journal, Pruned, RolledBack, SyncFailed
+from tidegate.journal.protocol import GENESIS, Corrupt, Journal, Pruned, RolledBack, StoreBusy
 from tidegate.journal.sqlite import SqliteJournal, SqliteSettings
 from tidegate.journal.sqlite_file import SqliteReader
 from tidegate.journal.store import mark_unsafe
@@ -184,8 +184,11 @@ def test_readers_step_aside_after_a_failed_sync(tmp_path: Path) -> None:
     assert follower.cursor == Head(0, 0, bytes(32))
     assert len(follower.poll()) == 1
     mark_unsafe(tmp_path, "a test says so")
-    with pytest.raises(SyncFailed):
+    with pytest.raises(StoreBusy):
         follower.poll()
+    stop = threading.Event()
+    threading.Timer(0.05, stop.set).start()
+    assert list(follower.batches(stop, 0.001)) == []
     journal.close()
     SqliteJournal(tmp_path, STREAM, SqliteSettings()).close()  # redoes the tail
     assert follower.poll() == []

@@ -3,12 +3,14 @@
 What trees, heads and segments give is proved; changed anywhere, it is refuted or unreadable.
 """
 
+import ast
 import base64
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +18,10 @@ from typing import NamedTuple
 import pytest
 
 from tidegate.journal.archive import Archive
+from tidegate.journal.follow import Follower
 from tidegate.journal.heads import (
     add_cosignatures,
+    keep_heads,
     newest_head,
     prove_event,
     prove_growth,
@@ -304,3 +308,44 @@ def test_a_missing_part_is_named(shop: Shop, tmp_path: Path) -> None:
         [*bare, "head", shop.write(shop.new), *KEY], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout[:8]) == (3, "MISSING:")
+
+
+def test_heads_are_signed_now_and_then_and_at_the_end(tmp_path: Path) -> None:
+    journal = MemoryJournal(MemoryStore(STREAM))
+    trees = EventTrees(tmp_path / "trees.db", STREAM, b"salt key", events_of)
+    stop = threading.Event()
+    journal.claim("me")
+    hours = iter(range(100))
+
+    def now_ms() -> int:
+        """Each look at the clock is an hour later, and a new order came."""
+        hour = next(hours)
+        if hour < 8:
+            journal.append(journal.head().seq, b"order,paid")
+        elif hour == 12:
+            stop.set()
+        return hour * 3_600_000
+
+    keep_heads(trees, Follower(lambda: journal, trees.cursor), SHOP, now_ms, stop)
+    assert trees.cursor == journal.head()
+    rows = trees.connection.execute("SELECT size, note FROM head ORDER BY size").fetchall()
+    assert len(rows) > 2
+    assert rows[-1][0] == trees.size == 16
+    for size, note in rows:
+        head = read_head(note)
+        assert signed_by(note, SHOP.verifier)
+        assert (head.size, head.root) == (size, trees.root_at(size, journal))
+        assert head.chain_hash == journal.read(head.seq, 1)[0].hash
+    trees.close()
+
+
+@pytest.mark.parametrize("program", ["tidegate_verify.py", "tidegate_witness.py"])
+def test_the_programs_run_on_old_pythons_and_import_nothing_of_ours(program: str) -> None:
+    tree = ast.parse((PROGRAMS / program).read_text("utf-8"), feature_version=(3, 9))
+    imported = {
+        (alias.name if isinstance(node, ast.Import) else str(node.module)).split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported <= {*sys.stdlib_module_names, "cryptography", "tidegate_verify"}

@@ -321,3 +321,18 @@ def test_a_reader_that_stays_makes_the_log_grow_only_while_it_stays(tmp_path: Pa
     assert wal_path(tmp_path).stat().st_size <= 200_000 + 800_000 + 50_000
     journal.close()
     assert len(read_all(tmp_path)) == 201
+
+
+def test_only_its_owner_may_read_a_journal(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        journal = SqliteJournal(tmp_path / "shop", STREAM)
+        append(journal, 3)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "shop").iterdir()}
+        assert (tmp_path / "shop").stat().st_mode & 0o777 == 0o700
+        journal.close()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(
+        ["journal.db", "journal.db-wal", "journal.db-shm", "journal.lock"], 0o600
+    )

@@ -33,9 +33,20 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "people": ("domain", "storage"),
     "checkpoints": ("domain",),
     "front_door": (),
+    "store_paths": (),
     # What puts them together.
     "desk": ("domain", "engine", "journal", "record"),
     # What follows.
+    "followers": (
+        "access",
+        "desk.recovery",
+        "domain",
+        "engine",
+        "journal",
+        "record",
+        "store_paths",
+        "views",
+    ),
     "views": ("domain", "journal.follow", "record", "storage"),
     "watch": ("domain", "journal.follow", "record"),
     "incident": ("domain", "journal.follow", "record", "storage", "views"),

@@ -8,6 +8,7 @@ so that an approval is used once however often it is sent.
 
 import hashlib
 import hmac
+import os
 import sqlite3
 from collections.abc import Callable
 from enum import StrEnum
@@ -98,7 +99,7 @@ class Approvals:
         store: AccessStore,
         keyring: Keyring,
         clean_text: Callable[[str], str],
-        random_bytes: Callable[[int], bytes],
+        random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._store = store
         self._keyring = keyring

@@ -4,6 +4,7 @@ A key is shown once, when it is made; what is stored cannot be turned back into 
 This module never widens a key: what its owner may not do, none of its keys can.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -47,7 +48,9 @@ class Key(NamedTuple):
 class Keyring:
     """The services behind `tidegate key`. `actor` is the token of whoever does it."""
 
-    def __init__(self, store: AccessStore, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, store: AccessStore, random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> None:
         self._store = store
         self._random_bytes = random_bytes
 

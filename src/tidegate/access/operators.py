@@ -5,6 +5,7 @@ administrator once there has been one.
 This module never tells a journal a name: names stay in access.db.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
@@ -33,7 +34,9 @@ class Party(NamedTuple):
 class Operators:
     """The services behind `tidegate operator`. `actor` is the token of whoever does it."""
 
-    def __init__(self, store: AccessStore, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, store: AccessStore, random_bytes: Callable[[int], bytes] = os.urandom
+    ) -> None:
         self._store = store
         self._random_bytes = random_bytes
 

@@ -5,12 +5,15 @@ default. The follower runs in a process of its own, as it does in production. A 
 outlives its round.
 """
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import numpy as np
 
 from tidegate.bench.pipeline import Answered, durable
 from tidegate.engine.layout import Capacity
@@ -29,6 +32,14 @@ def capacity_for(orders: int) -> Capacity:
     """Tables for so many orders, and as many people and counters as they could bring."""
     rows = 1 << max(17, (orders * 5 // 4).bit_length())
     return Capacity(rows, rows, rows, 2 * rows)
+
+
+def terms_for(orders: int, seed: int) -> Terms:
+    """The hot shop's terms with stock and budget for so many orders."""
+    terms = hot(1, seed).terms
+    return dataclasses.replace(
+        terms, stock_units=np.array([orders * 2], np.int64), budget_fen=orders * 10_000
+    )
 
 
 def warm_up() -> None:

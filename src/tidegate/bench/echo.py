@@ -22,6 +22,7 @@ from tidegate.bench.http_load import Load, echo_script, load
 START_DEADLINE_S = 20.0
 STOP_DEADLINE_S = 10.0
 SERVERS = ("granian", "uvicorn")
+PRODUCT_SERVER = "uvicorn"  # what `tidegate serve` runs on
 
 
 class RsgiScope(Protocol):

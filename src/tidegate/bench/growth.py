@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tidegate.bench.bench_shop import LOCAL_DAY, BenchShop, capacity_for, warm_up
+from tidegate.bench.bench_shop import LOCAL_DAY, BenchShop, capacity_for, terms_for, warm_up
 from tidegate.bench.figures import LOWER, Context, Round
 from tidegate.bench.foreign import ForeignCpu
 from tidegate.engine.orders import decide_orders
 from tidegate.record.lines import OUTCOME
-from tidegate.testing.workload import Rows, Terms, Workload, hot
+from tidegate.testing.workload import Rows, Workload, hot
 
 SMALL_ORDERS = 10_000
 LARGE_ORDERS = 10_000_000
@@ -100,14 +100,6 @@ def _kernel_ns(shop: BenchShop, batches: list[tuple[Rows, int]]) -> float:
         shop.machine.begin(now_ms, LOCAL_DAY)
         decide_orders(shop.machine.state, rows, out)
     return (time.perf_counter() - started_s) / sum(map(len, outcomes)) * 1e9
-
-
-def terms_for(orders: int, seed: int) -> Terms:
-    """The hot shop's terms with stock and budget for so many orders."""
-    terms = hot(1, seed).terms
-    return dataclasses.replace(
-        terms, stock_units=np.array([orders * 2], np.int64), budget_fen=orders * 10_000
-    )
 
 
 def chunks(orders: int, seed: int, buyers: int) -> Iterator[Workload]:

@@ -32,6 +32,9 @@ BENCHES: tuple[Bench, ...] = (
     Bench("echo", "bare HTTP echo", "echo", 3, 5.0, 1.0, 90, beside=False),
     Bench("postgres", "textbook pattern on PostgreSQL", "postgres", 3, 8.0, 1.5, 120),
     Bench("inprocess", "decisions in process, hot and mixed", "inprocess", 3, 2.0, 0.1, 240),
+    Bench("http", "one order a request, wrk, 64 connections", "http_orders", 3, 6.0, 2.0, 360),
+    Bench("packed", "the packed door, from another process", "packed", 3, 2.0, 0.1, 240),
+    Bench("restart", "restart with 10,000,000 orders behind it", "restart", 1, 1.0, 0.2, 600),
     Bench("memory", "bytes an order, counter and key", "memory", 1, 2.0, 0.2, 240, beside=False),
     Bench("growth", "cost a decision at 10^4 and 10^7 orders", "growth", 1, 1.0, 0.2, 600),
 )

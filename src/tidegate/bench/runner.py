@@ -74,7 +74,7 @@ class Beside:
         large = probe.fdatasync_appends(folder, probe.LARGE_APPEND_BYTES, BESIDE_PROBE_S)
         figures = {"fdatasync_4k_per_s": small.per_s, "fdatasync_256k_per_s": large.per_s}
         try:
-            seen = echo.measure(echo.SERVERS[0], folder, BESIDE_ECHO_S)
+            seen = echo.measure(echo.PRODUCT_SERVER, folder, BESIDE_ECHO_S)
         except BenchSkipped:
             return figures
         return figures | {"echo_per_s": seen.requests_per_s}

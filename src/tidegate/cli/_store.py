@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 Store = Annotated[Path, typer.Option(envvar="TIDEGATE_STORE", help="the store's folder")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Who = Annotated[
-    str, typer.Option("--as", envvar="TIDEGATE_OPERATOR", help="your name as an operator")
+    str,
+    typer.Option("--as", envvar="TIDEGATE_OPERATOR", help="your name as an operator"),
 ]
 DEFAULT_STORE = Path(".tidegate")
 REFUSED_EXIT = 2

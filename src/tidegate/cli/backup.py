@@ -28,6 +28,6 @@ def backup(
         return
     for shop in done:
         typer.echo(
-            f"{shop['shop']}: up to entry {shop['seq']}, {shop['new_segments']} new segments"
+            f"{shop['shop']}: up to entry {shop['seq']}, {shop['new_segments']} new segments",
         )
     typer.echo("Secrets are not in it: copy each shop's `secrets` folder to another place.")

@@ -20,10 +20,12 @@ app = typer.Typer()
 @app.command(name="bench")
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="benches to run; default: all")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="benches to run; default: all"),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="write the report here; - is standard output")
+        Path | None,
+        typer.Option("--json", help="write the report here; - is standard output"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="one short round of each")] = False,
     against: Annotated[
@@ -31,7 +33,8 @@ def bench(
         typer.Option(help="root of another checkout, measured in turns with this one"),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="where to write while measuring (on the disk that counts)")
+        Path | None,
+        typer.Option(help="where to write while measuring (on the disk that counts)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="seed of the made-up orders")] = 1,
     list_only: Annotated[bool, typer.Option("--list", help="list the benches and stop")] = False,
@@ -67,7 +70,8 @@ def bench(
 
 
 def _run_with_progress(
-    chosen: "list[registry.Bench]", options: "runner.Options"
+    chosen: "list[registry.Bench]",
+    options: "runner.Options",
 ) -> "list[runner.Outcome]":
     """Run with a bar for each bench, on standard error."""
     from rich.console import Console

@@ -18,14 +18,17 @@ DEFAULT_SEED = 20211026
 @app.command(name="demo")
 def demo(
     scale: Annotated[
-        float, typer.Option(min=0.001, max=4.0, help="size of the crowd; 1 = 140,500 buyers")
+        float,
+        typer.Option(min=0.001, max=4.0, help="size of the crowd; 1 = 140,500 buyers"),
     ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="the crowd is drawn from it")] = DEFAULT_SEED,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="write all figures as JSON")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="write all figures as JSON"),
     ] = None,
     keep: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="keep store, answers and logs here")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="keep store, answers and logs here"),
     ] = None,
 ) -> None:
     """Play the night of 26 October 2021 against a real server: own shop and marketplace shop.

@@ -27,7 +27,8 @@ if TYPE_CHECKING:  # imported when a command runs, so that other commands start 
     from tidegate.imports.tally import LineTally
 
 app = typer.Typer(
-    help="Take a catalogue, stock or an order history in from CSV or XLSX.", no_args_is_help=True
+    help="Take a catalogue, stock or an order history in from CSV or XLSX.",
+    no_args_is_help=True,
 )
 
 BAR_AFTER_S = 1.0  # what takes less needs no bar
@@ -38,7 +39,8 @@ File = Annotated[Path, typer.Argument(help="CSV, gzip-compressed CSV or XLSX")]
 Shop = Annotated[str, typer.Option(help="the shop in the store")]
 Mapping = Annotated[Path | None, typer.Option(help="TOML or JSON that names the columns")]
 PreviewLines = Annotated[
-    int, typer.Option("--preview", min=0, max=1000, help="show so many lines; change nothing")
+    int,
+    typer.Option("--preview", min=0, max=1000, help="show so many lines; change nothing"),
 ]
 Rejects = Annotated[Path | None, typer.Option(help="list lines that were not taken in here")]
 Encoding = Annotated[str, typer.Option(help="auto, or a name such as utf-8 or gb18030")]
@@ -81,7 +83,8 @@ def stock(
     shop: Shop = "",
     store: Store = DEFAULT_STORE,
     kind: Annotated[
-        str, typer.Option("--as", help="count: what lies on the shelf; receipt: what arrived")
+        str,
+        typer.Option("--as", help="count: what lies on the shelf; receipt: what arrived"),
     ] = "count",
     mapping: Mapping = None,
     preview: PreviewLines = 0,
@@ -114,14 +117,17 @@ def orders(
     store: Store = DEFAULT_STORE,
     zone: Annotated[str, typer.Option(help="the file's time zone; default: the shop's")] = "",
     floor_policy: Annotated[
-        str, typer.Option(help="none, or percent-of-median:P for items without a catalogue entry")
+        str,
+        typer.Option(help="none, or percent-of-median:P for items without a catalogue entry"),
     ] = "none",
     opening_stock: Annotated[
-        str, typer.Option(help="enough, none, a number an item, or a stock file")
+        str,
+        typer.Option(help="enough, none, a number an item, or a stock file"),
     ] = "enough",
     channel: Annotated[str, typer.Option(help="the channel; default: as the form says")] = "",
     identical_lines: Annotated[
-        str, typer.Option(help="keep or drop lines equal to an earlier one of their order")
+        str,
+        typer.Option(help="keep or drop lines equal to an earlier one of their order"),
     ] = "keep",
     date_order: Annotated[str, typer.Option(help="dmy or mdy where the file leaves it open")] = "",
     mapping: Mapping = None,
@@ -157,7 +163,10 @@ def orders(
             prepared = prepare(zone or desk.zone_name())
             with _bar("orders", len(prepared.plan.steps)) as on_step:
                 account = order_import.run_orders(
-                    prepared, desk, _imports_folder(store, shop), on_step
+                    prepared,
+                    desk,
+                    _imports_folder(store, shop),
+                    on_step,
                 )
         _print_account(account, prepared.file, prepared.lines.tally, rejects, file, as_json)
 

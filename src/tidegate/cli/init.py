@@ -16,11 +16,10 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a store. The administrator's key is printed here and nowhere else, and never again."""
-    from tidegate.bootstrap import open_access
-    from tidegate.store_paths import StorePaths
+    from tidegate.bootstrap import new_store, open_access
 
     with refusals():
-        access = open_access(StorePaths(store))
+        access = open_access(new_store(store))
         person = access.operators.create_first_administrator(administrator)
         key = access.keyring.issue(person.token, person.token)
         access.store.close()
@@ -28,6 +27,6 @@ def init(
         typer.echo(json.dumps({"store": str(store), "name": administrator, "key": key.key}))
         return
     typer.echo(
-        f"The store {store} is ready. {administrator}'s key, shown this once:\n\n  {key.key}\n"
+        f"The store {store} is ready. {administrator}'s key, shown this once:\n\n  {key.key}\n",
     )
     typer.echo("Next: tidegate shop create NAME, then tidegate serve")

@@ -20,7 +20,8 @@ def issue(
     by: Who,
     store: Store = DEFAULT_STORE,
     scope: Annotated[
-        list[str] | None, typer.Option(help="repeat for several; default: all")
+        list[str] | None,
+        typer.Option(help="repeat for several; default: all"),
     ] = None,
     shop: Annotated[list[str] | None, typer.Option(help="repeat for several; default: all")] = None,
     channel: Annotated[list[str] | None, typer.Option(help="repeat; default: all")] = None,

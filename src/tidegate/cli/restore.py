@@ -16,7 +16,8 @@ def restore(
     backup: Annotated[Path, typer.Argument(help="a folder made by `tidegate backup`")],
     store: Store = DEFAULT_STORE,
     secrets: Annotated[
-        Path | None, typer.Option(help="a folder with a folder of secrets for each shop")
+        Path | None,
+        typer.Option(help="a folder with a folder of secrets for each shop"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -19,15 +19,16 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="port to listen on")] = 8080,
     orders_max: Annotated[
-        int, typer.Option(min=0, help="orders to make room for; 0 = 67 million a shop")
+        int,
+        typer.Option(min=0, help="orders to make room for; 0 = 67 million a shop"),
     ] = 0,
     packed: Annotated[bool, typer.Option(help="open the packed door's Unix socket too")] = True,
     role: Annotated[str, typer.Option(hidden=True)] = "both",
 ) -> None:
     """Serve every shop of a store until told to stop; orders in flight are answered."""
     from tidegate.bootstrap import Unusable  # other commands start fast
+    from tidegate.bootstrap.serving import ServeSettings, serve
     from tidegate.cli._logs import set_up_logs
-    from tidegate.serving import ServeSettings, serve
 
     set_up_logs()
     settings = ServeSettings(store, host, port, packed, orders_max)

@@ -17,7 +17,7 @@ from tidegate.demo.job import Job, write_job
 from tidegate.demo.progress import Counts, ProgressFile
 
 PROCESSES: Final = 2
-LOOK_S: Final = 0.05
+LOOK_S: Final = 0.02
 DEADLINE_S: Final = 600.0
 
 

@@ -227,7 +227,8 @@ def _count_units(result: OwnShop, bought: _Bought, crowd: Crowd, case: Case) -> 
 def judge_marketplace(crowd: Crowd, case: Case) -> MarketplaceShop:
     """Count the marketplace shop: facts, judgements, debt and what was released."""
     result, bought, reasons = MarketplaceShop(), _Bought(crowd), Counter[str]()
-    first: dict[int, tuple[Any, ...]] = {}
+    first: dict[int, tuple[str, ...]] = {}
+    short: dict[int, int] = {}  # a repeat tells no units, so the most that was told counts
     for heard in _all(case.sales_answers):
         result.answers += 1
         said = _said(heard)
@@ -236,15 +237,16 @@ def judge_marketplace(crowd: Crowd, case: Case) -> MarketplaceShop:
             result.unexpected_answers += 1
             result.unexpected_example = result.unexpected_example or _quote(heard)
             continue
-        meaning = (*judgement, said.get("short"))
+        meaning = tuple(map(str, judgement))
+        short[heard.order] = max(short.get(heard.order, 0), int(said.get("short") or 0))
         if heard.order in first:
             result.answers_that_differ += first[heard.order] != meaning
             continue
         first[heard.order] = meaning
         bought.add(heard.order, heard.try_number)
-        reasons.update(map(str, judgement))
-        result.judged_clean += not judgement
-        result.debt_units += int(said.get("short") or 0)
+        reasons.update(meaning)
+        result.judged_clean += not meaning
+    result.debt_units = sum(short.values())
     result.sales = len(first)
     result.units = sum(bought.by_sku)
     result.judged_by_reason = dict(reasons.most_common())

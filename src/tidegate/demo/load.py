@@ -22,7 +22,7 @@ from tidegate.demo.work import Token, Work, make_work
 BUSY: Final = (429, 503)
 WAIT_MAX_S: Final = 1.0  # a Retry-After longer than this is cut: the crowd is impatient
 RECONNECT_S: Final = 0.05
-PUBLISH_S: Final = 0.1
+PUBLISH_S: Final = 0.01
 FINISHED: Final = 1
 GAVE_UP: Final = 2
 

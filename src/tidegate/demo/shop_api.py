@@ -6,6 +6,8 @@ crowd; that goes through `load`.
 
 import http.client
 import json
+import subprocess
+import sys
 from typing import Any
 
 from tidegate.demo.server import HOST
@@ -43,3 +45,14 @@ class ShopApi:
             raise CallRefused(f"{method} {path}: {answer.status} {quoted}")
         found: dict[str, Any] = json.loads(text) if text else {}
         return found
+
+
+def command_line(*arguments: str) -> dict[str, Any]:
+    """`tidegate ARGUMENTS --json`, and the object that it prints. Raises CallRefused."""
+    command = [sys.executable, "-m", "tidegate.cli.main", *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace")[-1_000:]
+        raise CallRefused(f"tidegate {' '.join(arguments)}: {said}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

@@ -38,7 +38,8 @@ class Stage:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self._console, transient=True) as bar:
+        silent = not self._console.is_terminal  # a log gets the lines, not the bars
+        with Progress(*columns, console=self._console, transient=True, disable=silent) as bar:
             task = bar.add_task(f"{english} · {chinese}", total=total)
 
             def watch(counts: Counts) -> None:

@@ -123,11 +123,15 @@ class Desk:
     def operate(self, rows: Array) -> asyncio.Future[ManyDecided]:
         """Decide operations on orders."""
         return self._promised(
-            lambda done: self._ask(lambda: self._inbox.add_operations(rows, done))
+            lambda done: self._ask(lambda: self._inbox.add_operations(rows, done)),
         )
 
     def command(
-        self, command: f.Command, command_id: str, actor: int, approver: int = 0
+        self,
+        command: f.Command,
+        command_id: str,
+        actor: int,
+        approver: int = 0,
     ) -> asyncio.Future[CommandAnswer]:
         """Decide an operator's command, ahead of every order that waits."""
         hi, lo_ = id_hash(self._key, COMMANDS, command_id)
@@ -135,7 +139,7 @@ class Desk:
         def ask(done: Done) -> None:
             self._ask(
                 lambda: self._inbox.add_command(
-                    AskedCommand(hi, lo_, command, actor, approver, done)
+                    AskedCommand(hi, lo_, command, actor, approver, done),
                 ),
                 always=isinstance(command, f.ConfirmClock | f.SetFlag),
             )
@@ -243,7 +247,7 @@ class Desk:
             outcomes = machine.decide_orders(lines_of(batch.orders))
         if batch.operations:
             operations = machine.decide_operations(
-                np.concatenate([asked.rows for asked in batch.operations])
+                np.concatenate([asked.rows for asked in batch.operations]),
             )
         machine.expire()
         self._write_notes()

@@ -57,7 +57,8 @@ def answer_orders(flight: Flight, seq: int, policy_ttl_s: int) -> None:
             if reason == Reason.ACCEPTED and not flags:
                 ends = hold_ends_ms(asked.rows, now_ms, policy_ttl_s)
             asked.done(
-                Decision(reason, flags != 0, rule, has, mask, short, seq, position, ends), None
+                Decision(reason, flags != 0, rule, has, mask, short, seq, position, ends),
+                None,
             )
             position += 1
             continue

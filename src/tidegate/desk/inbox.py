@@ -136,5 +136,5 @@ def lines_of(orders: list[Asked]) -> Array:
         [
             np.frombuffer(asked.rows, LINE) if type(asked.rows) is bytes else asked.rows
             for asked in orders
-        ]
+        ],
     )

@@ -63,7 +63,7 @@ def recover(
             raise SnapshotRefused(
                 f"entries up to {head.seq} were pruned and no snapshot after them can be used: "
                 + ("; ".join(passed_over) or "there is none")
-                + ". Restore the archive beside the journal."
+                + ". Restore the archive beside the journal.",
             )
     for entry in entries_after(journal, head.seq):
         head = chain.check([entry], head)

@@ -18,6 +18,7 @@ from tidegate.journal.chain import Chain
 from tidegate.journal.protocol import BATCH, GENESIS, Corrupt, Entry, Head, JournalReader
 from tidegate.record import entry as en
 from tidegate.record import facts as f
+from tidegate.record.lines import Array
 
 
 @dataclass
@@ -72,7 +73,11 @@ def verify(
         digests = first_pass(journal, base, result)
         if base == GENESIS:
             second_pass(
-                journal, Machine(seed, capacity), digests, result, lambda seq: progress(seq, goal)
+                journal,
+                Machine(seed, capacity),
+                digests,
+                result,
+                lambda seq: progress(seq, goal),
             )
     except (Difference, Corrupt, en.EntryCorrupt, en.EntryTooNew) as error:
         result.fault = str(error)
@@ -170,11 +175,11 @@ def decide_frame(machine: Machine, frame: en.Frame, seq: int, result: Verified) 
         result.commands += frame.kind == en.COMMAND
 
 
-def require_same(decided: np.ndarray, recorded: np.ndarray, where: str) -> None:  # type: ignore[type-arg]
+def require_same(decided: Array, recorded: Array, where: str) -> None:
     """Outcomes must be the same, bit by bit. Raises Difference."""
     if decided.tobytes() == recorded.tobytes():
         return
     place = int(np.flatnonzero(decided != recorded)[0])
     raise Difference(
-        f"{where.format(place)} is recorded as {recorded[place]} and decided as {decided[place]}"
+        f"{where.format(place)} is recorded as {recorded[place]} and decided as {decided[place]}",
     )

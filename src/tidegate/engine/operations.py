@@ -19,6 +19,7 @@ from tidegate.engine.layout import (
     EXPIRED,
     HOLD_TTL_MAX_S,
     INCIDENT,
+    NOW_MS,
     ON_HOLD,
     OPERATION_DONE,
     PRE_HELD,
@@ -83,32 +84,33 @@ def judge_quantity(s: State, block: int, op: Array) -> int:
             if i64(op["quantity"]) > left:
                 return QUANTITY_EXCEEDS_OPEN
             total += left
-            if op["kind"] == SHIP and not on_hand_suffices(
-                s, place, flags, i64(op["quantity"]) if op["quantity"] != 0 else left
-            ):
-                return STOCK_SHORT_AT_RELEASE
         place = bk.next_line(s, place, flags)
     return OK if total > 0 else QUANTITY_EXCEEDS_OPEN
 
 
 @kernel
-def on_hand_suffices(s: State, line: int, flags: int, units: int) -> bool:
-    """Whether the units are covered and physically there, so that stock never goes below zero."""
-    sku = i64(s.blocks[line + bk.L_SKU])
-    if not known_sku(s, sku):
-        return False
-    covered = bk.line_open(s, line) - bk.line_short(s, line, flags)
-    if units > covered:
-        return False
-    pool = bk.line_pool(s, line)
-    recipe = bk.line_recipe(s, line, flags)
-    if recipe == 0:
-        return s.cells[pool, sku]["on_hand"] >= units
-    for p in range(s.recipes[recipe]):
-        part = i64(s.recipes[recipe + 1 + 2 * p])
-        if s.cells[pool, part]["on_hand"] < units * i64(s.recipes[recipe + 2 + 2 * p]):
-            return False
-    return True
+def judge_ship(s: State, state: int, block: int, op: Array) -> int:
+    """Units that leave must be covered and physically there, beside what is released already."""
+    flags = bk.block_flags(s, block)
+    if state != RELEASED and (flags & bk.IS_FACT or state != COMMITTED):
+        return WRONG_STATE
+    reason = judge_quantity(s, block, op)
+    if reason != OK:
+        return reason
+    place = bk.first_line(s, block)
+    for i in range(bk.block_lines(s, block)):
+        if op["line"] == ALL_LINES or i64(op["line"]) == i:
+            units = i64(op["quantity"]) if op["quantity"] != 0 else bk.line_open(s, place)
+            if units > bk.line_open(s, place) - bk.line_short(s, place, flags):
+                return STOCK_SHORT_AT_RELEASE
+        place = bk.next_line(s, place, flags)
+    count = gather_need(s, block, i64(op["line"]), i64(op["quantity"]))
+    for d in range(count):
+        c = s.cells[s.scratch_demand[d, 3], s.scratch_demand[d, 0]]
+        others = 0 if state == RELEASED else c["released"]
+        if c["on_hand"] - others < s.scratch_demand[d, 1]:
+            return STOCK_SHORT_AT_RELEASE
+    return OK if count > 0 else STOCK_SHORT_AT_RELEASE
 
 
 @kernel
@@ -175,41 +177,66 @@ def judge_release(s: State, row: int, op: Array, out: Array) -> int:
 
 
 @kernel
-def release_covered(s: State, block: int) -> bool:
-    """Whether every line can be covered and physically served beside what is released already."""
+def gather_need(s: State, block: int, line: int, quantity: int) -> int:
+    """Add up per SKU and pool what some lines need, in `scratch_demand`: SKU, units, short, pool.
+
+    `line` may be ALL_LINES and `quantity` 0 for all that is open. How many rows there are; 0 when
+    a line's SKU is not known.
+    """
     flags = bk.block_flags(s, block)
     place = bk.first_line(s, block)
     need = s.scratch_demand
     count = 0
-    for _ in range(bk.block_lines(s, block)):
-        sku = i64(s.blocks[place + bk.L_SKU])
-        units = bk.line_open(s, place)
-        short = bk.line_short(s, place, flags)
-        pool = bk.line_pool(s, place)
-        recipe = bk.line_recipe(s, place, flags)
-        if not known_sku(s, sku):
-            return False
-        parts = s.recipes[recipe] if recipe != 0 else 1
-        for p in range(parts):
-            part, each = sku, 1
-            if recipe != 0:
-                part = i64(s.recipes[recipe + 1 + 2 * p])
-                each = i64(s.recipes[recipe + 2 + 2 * p])
-            d = 0
-            while d < count and (need[d, 0] != part or need[d, 3] != pool):
-                d += 1
-            if d == count:
-                need[d, 0], need[d, 1], need[d, 2], need[d, 3] = part, 0, 0, pool
-                count += 1
-            need[d, 1] += units * each
-            need[d, 2] += short * each
+    for i in range(bk.block_lines(s, block)):
+        if line == ALL_LINES or line == i:
+            sku = i64(s.blocks[place + bk.L_SKU])
+            units = quantity if quantity != 0 else bk.line_open(s, place)
+            short = bk.line_short(s, place, flags)
+            pool = bk.line_pool(s, place)
+            recipe = bk.line_recipe(s, place, flags)
+            if not known_sku(s, sku):
+                return 0
+            parts = i64(s.recipes[recipe]) if recipe != 0 else 1
+            for p in range(parts):
+                part, each = sku, 1
+                if recipe != 0:
+                    part = i64(s.recipes[recipe + 1 + 2 * p])
+                    each = i64(s.recipes[recipe + 2 + 2 * p])
+                d = 0
+                while d < count and (need[d, 0] != part or need[d, 3] != pool):
+                    d += 1
+                if d == count:
+                    need[d, 0], need[d, 1], need[d, 2], need[d, 3] = part, 0, 0, pool
+                    count += 1
+                need[d, 1] += units * each
+                need[d, 2] += short * each
         place = bk.next_line(s, place, flags)
+    return count
+
+
+@kernel
+def release_covered(s: State, block: int) -> bool:
+    """Whether every line can be covered and physically served beside what is released already."""
+    need = s.scratch_demand
+    count = gather_need(s, block, ALL_LINES, 0)
     for d in range(count):
         c = s.cells[need[d, 3], need[d, 0]]
         free = c["on_hand"] - c["pre_held"] - c["committed"] - c["recalling"]
         if need[d, 2] > max(0, free) or c["released"] + need[d, 1] > c["on_hand"]:
             return False
-    return True
+    return count > 0
+
+
+@kernel
+def judge_extend(s: State, row: int, op: Array) -> int:
+    """An unpaid hold moves its end, but lasts no longer in all than the shop allows."""
+    o = s.orders[row]
+    if o["state"] != PRE_HELD or s.blocks[i64(o["block"])] == 0 or op["quantity"] <= 0:
+        return WRONG_STATE
+    ends_s = s.scalars[NOW_MS] // 1000 + i64(op["quantity"])
+    if ends_s > i64(o["decided_at_s"]) + s.scalars[HOLD_TTL_MAX_S]:
+        return QUANTITY_EXCEEDS_OPEN
+    return OK
 
 
 @kernel
@@ -224,25 +251,16 @@ def judge_operation(s: State, op: Array, entry: int, out: Array) -> int:
         return judge_payment(s, entry, op, out)
     if block == 0 or state == EXPIRED:
         return WRONG_STATE
-    if kind == CANCEL:
+    if kind == CANCEL or kind == RETURN or kind == RETURN_DEFECTIVE:
         return judge_quantity(s, block, op)
     if kind == SHIP:
-        fact = bk.block_flags(s, block) & bk.IS_FACT != 0
-        if state != RELEASED and (fact or state != COMMITTED):
-            return WRONG_STATE
-        return judge_quantity(s, block, op)
-    if kind == RETURN or kind == RETURN_DEFECTIVE:
-        return judge_quantity(s, block, op)
+        return judge_ship(s, state, block, op)
     if kind == RELEASE:
         return judge_release(s, entry, op, out)
     if kind == HOLD:
         return OK if state == COMMITTED else WRONG_STATE
     if kind == EXTEND:
-        if state != PRE_HELD or s.blocks[block] == 0 or op["quantity"] <= 0:
-            return WRONG_STATE
-        if i64(op["quantity"]) > s.scalars[HOLD_TTL_MAX_S]:
-            return QUANTITY_EXCEEDS_OPEN
-        return OK
+        return judge_extend(s, entry, op)
     return WRONG_STATE
 
 

@@ -7,6 +7,7 @@ flight before it stops. Opens nothing until it is asked to serve.
 import asyncio
 import gc
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -45,6 +46,16 @@ class _Server(uvicorn.Server):
     What must happen after the last answer (`on_stop`) could not run then.
     """
 
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        if self.started and self._on_listening is not None:
+            self._on_listening()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """SIGINT and SIGTERM stop the server; a second SIGINT does not wait."""
@@ -60,7 +71,8 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """One server. `on_start` and `on_stop` run on its loop, around all requests."""
+    """One server. `on_start` and `on_stop` run on its loop, around all requests; `on_listening` is
+    called when the first of them may come."""
 
     def __init__(
         self,
@@ -68,6 +80,7 @@ class HttpServer:
         listen: Listen,
         on_start: Callable[[], Awaitable[None]] | None = None,
         on_stop: Callable[[], Awaitable[None]] | None = None,
+        on_listening: Callable[[], None] | None = None,
     ) -> None:
         self.doors = doors
         self.front = Front(order_routes(doors), listen.connections_max)
@@ -93,7 +106,7 @@ class HttpServer:
             callback_notify=self._sweep,
             timeout_graceful_shutdown=STOP_S,
         )
-        self._server = _Server(self._config)
+        self._server = _Server(self._config, on_listening)
 
     @property
     def is_started(self) -> bool:

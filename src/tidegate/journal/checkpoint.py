@@ -5,7 +5,7 @@ failed sync is forgotten; it is reported, and then nothing is moved any more.
 
 SQLite syncs the database only in a pass that catches up with the writer, so a pass beside a busy
 writer copies without a sync and the last one would sync everything at once, with the writer held
-(30 ms for 64 MiB, ADR 0020). Hence our own sync between the passes.
+(30 ms for 64 MiB, ADR 0025). Hence our own sync between the passes.
 """
 
 import os
@@ -72,10 +72,14 @@ class Checkpointer:
             self._wake.set()
             self._moved_some.wait(OVERDUE_WAIT_S)
 
-    def stop(self) -> None:
-        """End the thread and close the connection. Stopping twice is fine."""
+    def halt(self) -> None:
+        """Begin nothing more; does not wait."""
         self._stopping = True
         self._wake.set()
+
+    def stop(self) -> None:
+        """End the thread and close the connection. Stopping twice is fine."""
+        self.halt()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
         self._connection.close()

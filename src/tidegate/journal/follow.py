@@ -21,7 +21,7 @@ from tidegate.journal.protocol import (
     JournalReader,
     Pruned,
     RolledBack,
-    SyncFailed,
+    StoreBusy,
 )
 
 __all__ = [
@@ -36,7 +36,8 @@ __all__ = [
     "JournalReader",
     "Pruned",
     "RolledBack",
-    "SyncFailed",
+    "StoreBusy",
+    "entries_after",
 ]
 
 IDLE_S = 0.02
@@ -65,8 +66,8 @@ class Follower:
     def poll(self, limit_bytes: int = READ_BYTES) -> list[Entry]:
         """The next entries, empty when there are none yet. Moves the cursor behind them.
 
-        Raises Pruned (read from the archive), RolledBack (rebuild), Corrupt, or SyncFailed while
-        the server must start again.
+        Raises Pruned (read from the archive), RolledBack (rebuild), Corrupt, or StoreBusy while
+        the server must start again after a failed sync.
         """
         reader = self._opened()
         entries = reader.read(self.cursor.seq + 1, limit_bytes)
@@ -89,9 +90,12 @@ class Follower:
         return self._opened().head().seq - self.cursor.seq
 
     def batches(self, stop: threading.Event, idle_s: float = IDLE_S) -> Iterator[list[Entry]]:
-        """Polls until `stop` is set, waiting `idle_s` whenever there is nothing new."""
+        """Polls until `stop` is set, waiting `idle_s` when there is nothing new or it is busy."""
         while not stop.is_set():
-            entries = self.poll()
+            try:
+                entries = self.poll()
+            except StoreBusy:
+                entries = []
             if entries:
                 yield entries
             else:
@@ -112,6 +116,16 @@ class Follower:
     def _require_same_past(self, head: Head) -> None:
         if head.seq < self.cursor.seq or (head.seq == self.cursor.seq and head != self.cursor):
             raise RolledBack(self.cursor, head)
+
+
+def entries_after(
+    reader: JournalReader, after: Head = GENESIS, limit_bytes: int = READ_BYTES
+) -> Iterator[Entry]:
+    """Every entry after `after` that is stored now, a few megabytes in memory at a time."""
+    seq = after.seq
+    while entries := reader.read(seq + 1, limit_bytes):
+        yield from entries
+        seq = entries[-1].seq
 
 
 def _check_links(entries: list[Entry]) -> None:

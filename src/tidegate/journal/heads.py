@@ -5,10 +5,12 @@ that did not sign; without one it says "self-consistent only".
 """
 
 import base64
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tidegate.journal.follow import IDLE_S, Follower, StoreBusy
 from tidegate.journal.notes import (
     BadNote,
     Signer,
@@ -24,6 +26,7 @@ from tidegate.journal.trees import EventTrees, Place
 
 INCLUSION = "tidegate inclusion proof v1"
 CONSISTENCY = "tidegate consistency proof v1"
+SIGN_EVERY_MS = 60_000
 SELF_CONSISTENT = "self-consistent only"
 
 Proof = dict[str, Any]
@@ -42,6 +45,34 @@ def sign_head(trees: EventTrees, signer: Signer, now_ms: int) -> str:
         "INSERT INTO head VALUES (?, ?, ?)", (trees.size, trees.cursor.seq, note)
     )
     return note
+
+
+def keep_heads(
+    trees: EventTrees,
+    follower: Follower,
+    signer: Signer,
+    now_ms: Callable[[], int],
+    stop: threading.Event,
+    sign_every_ms: int = SIGN_EVERY_MS,
+) -> None:
+    """Follow the journal into the trees until `stop`, signing a head now and then.
+
+    `follower` starts at the trees' cursor. The last head is signed when stopped.
+    """
+    signed_at_ms = now_ms()
+    while not stop.is_set():
+        try:
+            entries = follower.poll()
+        except StoreBusy:
+            entries = []
+        if entries:
+            trees.take(entries)
+        else:
+            stop.wait(IDLE_S)
+        if now_ms() - signed_at_ms >= sign_every_ms:
+            sign_head(trees, signer, now_ms())
+            signed_at_ms = now_ms()
+    sign_head(trees, signer, now_ms())
 
 
 def newest_head(trees: EventTrees, at_least: int = 0) -> str:

@@ -18,7 +18,7 @@ def salts(key: bytes, seq: int, count: int) -> bytes:
     """The salts of the events of entry `seq`, side by side.
 
     SHAKE-256 keyed by HMAC-SHA256(key, seq): showing one salt tells nothing of the others, and one
-    call makes a batch's (an HMAC for each took longer than all the rest, ADR 0023).
+    call makes a batch's (an HMAC for each took longer than all the rest, ADR 0027).
     """
     seed = hmac_digest(key, _SALT_DOMAIN + seq.to_bytes(8, "big"), "sha256")
     return shake_256(seed).digest(SALT_BYTES * count)

@@ -6,7 +6,7 @@ that failed before is taken as done because a later one succeeds.
 After a failed fsync the kernel calls the lost pages clean: reading shows them, a second fsync
 succeeds, and they are not on the disk. So the bytes themselves must be written again. Pages that
 were being moved from the log into the database are in the same danger; a log that is read anew,
-with no other process attached, is moved again from its first frame (ADR 0021).
+with no other process attached, is moved again from its first frame (ADR 0026).
 """
 
 import os

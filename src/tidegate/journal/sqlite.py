@@ -49,6 +49,7 @@ from tidegate.journal.store import (
     RESTORING_FILE,
     SpaceWatch,
     StoreLock,
+    create_private,
     is_unsafe,
     mark_unsafe,
 )
@@ -67,10 +68,10 @@ _TAIL = (
 
 @dataclass(frozen=True, slots=True)
 class SqliteSettings:
-    """What an operator may set. ADR 0020 has the measurements behind the defaults."""
+    """What an operator may set. ADR 0025 has the measurements behind the defaults."""
 
     reserve_bytes: int = 256 << 20  # appends are refused below so much free space
-    page_bytes: int = 16384  # of a new file
+    page_bytes: int = 32768  # of a new file
     wal_limit_bytes: int = 64 << 20  # the log starts over beyond this
     step_bytes: int = 8 << 20  # moved into the database at a time
     lock: bool = True  # tests of the fence alone go without
@@ -112,6 +113,7 @@ class SqliteJournal:
             if is_unsafe(directory):
                 redo_in_private(directory)
             left_bytes = wal_bytes(directory)
+            create_private(journal_path(directory))
             self._writer = connect(journal_path(directory), "rwc")
             self._reader = SqliteReader(directory, stream, steps_aside=False)
             try:
@@ -315,6 +317,7 @@ class SqliteJournal:
         if not self._dead:
             self._dead = why
             mark_unsafe(self._directory, why)
+            self._checkpointer.halt()
             self._writer.close()
 
     def _require_alive(self) -> None:

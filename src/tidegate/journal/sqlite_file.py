@@ -174,7 +174,7 @@ class SqliteReader:
         assert not self._closed, "this reader was closed"
         if self._steps_aside and is_unsafe(self._directory):
             self._drop()
-            raise SyncFailed("a sync failed here: wait until the server has started again")
+            raise StoreBusy("a sync failed here: wait until the server has started again")
         path = journal_path(self._directory)
         try:
             status = os.stat(path)

@@ -4,6 +4,7 @@ Always: one process at a time holds the lock, and the system lets go of it when 
 however it ends. Never: a lock file's mere existence means anything.
 """
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -21,6 +22,14 @@ RESTORING_FILE = "restore.begun"  # a restore has begun here and not ended
 
 SPACE_CHECK_S = 0.2
 SPACE_CHECK_BYTES = 8 << 20
+
+
+def create_private(path: Path) -> None:
+    """Make an empty file that only its owner may read. SQLite gives its log the same mode."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
 
 
 class StoreLock:

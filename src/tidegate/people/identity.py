@@ -6,6 +6,7 @@ is forgotten and the last limit period that needs it is over; afterwards it gets
 This module never stores, logs or raises a plain value.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -183,6 +184,7 @@ class IdentityTable:
             for hashed in hashes:
                 if token := store.unsettled(hashed):
                     answers[hashed] = token
+                    self._touched.append(hashed)  # perhaps it arrived on an earlier day
                 else:
                     new.append(hashed)
             fleeting: set[bytes] = set()
@@ -295,12 +297,12 @@ class IdentityTable:
     def forget_hashes(self, hashes: Sequence[bytes], keep_until_day: int) -> int:
         """As `forget`, for persons who say who they are: `keyed_hash` of what they say."""
         self.tick()
-        return self._upkeep.forget(hashes, max(keep_until_day, self._day + 1))
+        return self._upkeep.forget(hashes, self._day, max(keep_until_day, self._day + 1))
 
     def sweep(self) -> Swept:
         """Delete everybody who is due today, for good: file and WAL hold nothing of them after."""
         self.tick()
-        self._flush_touched(len(self._touched))
+        self._settle_touched()
         swept = self._upkeep.sweep(self._day)
         if swept.deleted:
             self._young, self._old = {}, {}
@@ -327,9 +329,18 @@ class IdentityTable:
 
     def _flush_touched(self, rows_max: int) -> None:
         hashes: set[bytes] = set()
-        while self._touched and len(hashes) < rows_max:
-            hashes.add(self._touched.popleft())
+        for _ in range(min(rows_max, len(self._touched))):
+            hashed = self._touched.popleft()
+            if self._store.unsettled(hashed):
+                self._touched.append(hashed)  # its row is not there yet
+            else:
+                hashes.add(hashed)
         self._upkeep.touch(list(hashes), self._day, self._keep_until_day())
+
+    def _settle_touched(self) -> None:
+        if self._touched:
+            self._upkeep.settle_all()
+            self._flush_touched(len(self._touched))
 
     def counts(self) -> list[KindCount]:
         """Settled persons by kind; reads through the whole table."""
@@ -342,7 +353,6 @@ class IdentityTable:
 
     def close(self) -> None:
         """Close the file; every token that was handed out is in it."""
-        try:
-            self._flush_touched(len(self._touched))
-        finally:
-            self._store.close()
+        with contextlib.suppress(IdentityUnavailable):  # a last-used day lost is no harm
+            self._settle_touched()
+        self._store.close()

@@ -151,10 +151,14 @@ TOUCH = tuple(
         WHERE hash IN (SELECT {_EACH.format(blob="?1")} FROM temp.numbers AS n WHERE n.i < ?2)"""
     for space in (0, 1)
 )
+# Due: asked to be forgotten and the limit period is over, or not seen for the whole retention.
+# The same sum as in LOOKUP: who is due is treated as gone, swept or not.
+_DUE = f"keep_until_day < ?1 AND (forgotten = 1 OR last_used_day + {RETENTION_DAYS} < ?1)"
 FORGET = tuple(
     f"""UPDATE person_{space}
-        SET forgotten = 1, keep_until_day = max(keep_until_day, ?3)
-        WHERE hash IN (SELECT {_EACH.format(blob="?1")} FROM temp.numbers AS n WHERE n.i < ?2)"""
+        SET forgotten = 1, keep_until_day = max(keep_until_day, ?4)
+        WHERE hash IN (SELECT {_EACH.format(blob="?2")} FROM temp.numbers AS n WHERE n.i < ?3)
+          AND NOT ({_DUE})"""
     for space in (0, 1)
 )
 BURY = tuple(f"DELETE FROM person_{space} WHERE hash = ?1" for space in (0, 1))
@@ -169,9 +173,6 @@ COUNTS = """SELECT kind, count(*), sum(forgotten) FROM
     (SELECT kind, forgotten FROM person_0 UNION ALL SELECT kind, forgotten FROM person_1)
     GROUP BY kind ORDER BY kind"""
 
-# Due: asked to be forgotten and the limit period is over, or not seen for the whole retention.
-# The same sum as in LOOKUP: who is due is treated as gone, swept or not.
-_DUE = f"keep_until_day < ?1 AND (forgotten = 1 OR last_used_day + {RETENTION_DAYS} < ?1)"
 IS_ANY_DUE = tuple(f"SELECT EXISTS (SELECT 1 FROM person_{space} WHERE {_DUE})" for space in (0, 1))
 HAS_PERSONS = tuple(f"SELECT EXISTS (SELECT 1 FROM person_{space})" for space in (0, 1))
 BOUND = tuple(

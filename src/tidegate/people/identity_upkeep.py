@@ -63,6 +63,11 @@ class IdentityUpkeep:
             self._insist(lambda: self._settle(rows_max))
             return self._store.unsettled_count > 0
 
+    def settle_all(self) -> None:
+        """Settle everything that had arrived when this was called."""
+        with self._turn:
+            self._insist(self._settle_all)
+
     def _settle(self, rows_max: int) -> None:
         if self._run_epoch != self._store.epoch and not self._open_run():
             return
@@ -132,17 +137,17 @@ class IdentityUpkeep:
                 for statement in sql.TOUCH:
                     store.quiet.execute(statement, values)
 
-    def forget(self, hashes: Sequence[bytes], keep_until_day: int) -> int:
+    def forget(self, hashes: Sequence[bytes], today: int, keep_until_day: int) -> int:
         """Let these persons die after `keep_until_day` or their own day, whichever is later.
 
-        Returns how many are in the table; one that is not there has nothing to forget.
+        Returns how many are alive in the table; one that is not has nothing to forget.
         """
         with self._turn:
             found = 0
             for at in range(0, len(hashes), sql.BATCH_MAX):
                 part = hashes[at : at + sql.BATCH_MAX]
                 self._insist(lambda part=part: self._settle_those(part))  # type: ignore[misc]
-                found += self._mark_forgotten(part, keep_until_day)
+                found += self._mark_forgotten(part, today, keep_until_day)
             return found
 
     def _settle_those(self, hashes: Sequence[bytes]) -> None:
@@ -150,9 +155,9 @@ class IdentityUpkeep:
         if any(self._store.unsettled(hashed) for hashed in hashes):
             raise _Overtaken
 
-    def _mark_forgotten(self, hashes: Sequence[bytes], keep_until_day: int) -> int:
+    def _mark_forgotten(self, hashes: Sequence[bytes], today: int, keep_until_day: int) -> int:
         store, found = self._store, 0
-        values = (b"".join(hashes), len(hashes), keep_until_day)
+        values = (today, b"".join(hashes), len(hashes), keep_until_day)
         with store.writing():
             with store.looking():
                 for statement in sql.FORGET:

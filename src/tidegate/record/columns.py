@@ -215,7 +215,12 @@ def unit_of(money: np.uint64, quantity: np.uint64) -> np.uint64:
 
 @kernel
 def unpack_rows(
-    data: Array, words: Array, fields: Array, money: int, quantity: int, column: Array
+    data: Array,
+    words: Array,
+    fields: Array,
+    money: int,
+    quantity: int,
+    column: Array,
 ) -> int:
     """The reverse of `pack_rows` into zeroed `words`; how many bytes were read, or -1 if corrupt.
 
@@ -292,8 +297,15 @@ class Packer:
         money, quantity = self.product
         return int(
             pack_rows(
-                words, self.fields, money, quantity, self._column, self._other, self._differs, out
-            )
+                words,
+                self.fields,
+                money,
+                quantity,
+                self._column,
+                self._other,
+                self._differs,
+                out,
+            ),
         )
 
     def unpack(self, data: Array) -> tuple[Array, int]:

@@ -51,7 +51,7 @@ LINE = np.dtype(
         ("gift_of", "u1"),  # 0 = not a gift, else 1 + number of the parent line in the order
         ("flags", "u1"),
         ("verified", "u1"),  # bit k: key k is verified
-    ]
+    ],
 )
 assert LINE.itemsize == 96
 
@@ -66,7 +66,7 @@ OUTCOME = np.dtype(
         ("has", "<u4"),  # what the rule had counted, or the units available (saturating)
         ("mask", "<u4"),  # facts: bit n = guard with reason n failed
         ("short", "<u4"),  # facts: units of the order not covered by stock
-    ]
+    ],
 )
 assert OUTCOME.itemsize == 16
 
@@ -81,7 +81,7 @@ OPERATION = np.dtype(
         ("line", "<u2"),  # ALL_LINES or the line's number in the order
         ("kind", "u1"),  # OperationKind
         ("flags", "u1"),
-    ]
+    ],
 )
 assert OPERATION.itemsize == 48
 ALL_LINES = 0xFFFF

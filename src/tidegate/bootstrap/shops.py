@@ -1,15 +1,13 @@
-"""Where real clocks, disks and sockets are made and put together: the only module that sees all.
+"""Making, opening and owning the shops of a store.
 
 Everything here is called by the command line. Nothing is opened when it is imported.
 """
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tidegate.access.approvals import Approvals
 from tidegate.access.authenticate import Authenticator
@@ -18,25 +16,19 @@ from tidegate.access.operators import AccessRefused, Operators
 from tidegate.access.secrets import (
     SecretsUnusable,
     ShopSecrets,
-    copy_secrets,
-    load_secrets,
     open_secrets,
 )
 from tidegate.access.store import AccessStore, AccessUnavailable
 from tidegate.desk.clock import Calendar, Clock, SystemClock
 from tidegate.desk.desk import Desk, append_surely, owner_name
 from tidegate.desk.names import COMMANDS, id_hash
-from tidegate.desk.recovery import Recovered, entries_after, recover
-from tidegate.desk.verify import Verified, verify
+from tidegate.desk.recovery import Recovered, recover
 from tidegate.engine.layout import Capacity
 from tidegate.engine.machine import Machine
 from tidegate.engine.snapshot import SnapshotRefused
 from tidegate.imports.history_desk import HistoryDesk, ShopParts
-from tidegate.journal.archive import Archive, WholeJournal
-from tidegate.journal.backup import back_up_shop, copy_database, restore_shop
-from tidegate.journal.protocol import BATCH, Entry, Head, JournalError
+from tidegate.journal.protocol import Head, JournalError
 from tidegate.journal.sqlite import SqliteJournal
-from tidegate.journal.sqlite_file import SqliteReader
 from tidegate.people.filter import clean
 from tidegate.people.identity import IdentityTable, IdentityUnavailable, WrongKey
 from tidegate.record.entry import EntryTooNew
@@ -152,7 +144,7 @@ def open_machine(
 
 
 def open_parts(store: StorePaths, name: str, clock: Clock, capacity: Capacity | None) -> ShopOwned:
-    """Become the owner of a shop: lock, recover, claim. Raises StoreInUse and what recovery does."""
+    """Become the owner of a shop: lock, recover, claim. Raises StoreInUse and what these raise."""
     paths = store.shop(name)
     if not paths.folder.is_dir():
         raise NoSuchStore(f"there is no shop {name} in {store.root}: `tidegate shop create {name}`")
@@ -163,7 +155,9 @@ def open_parts(store: StorePaths, name: str, clock: Clock, capacity: Capacity | 
         head = journal.claim(owner_name(os.getpid()), recovered.head.seq)
         calendar = Calendar(recovered.machine.catalogue.zone)
         identity = IdentityTable.open(
-            paths.identity, secrets.identity_key, lambda: calendar.day(clock.now_ms())
+            paths.identity,
+            secrets.identity_key,
+            lambda: calendar.day(clock.now_ms()),
         )
     except BaseException:
         journal.close()
@@ -172,7 +166,10 @@ def open_parts(store: StorePaths, name: str, clock: Clock, capacity: Capacity | 
 
 
 def open_shop(
-    store: StorePaths, name: str, clock: Clock | None = None, capacity: Capacity | None = None
+    store: StorePaths,
+    name: str,
+    clock: Clock | None = None,
+    capacity: Capacity | None = None,
 ) -> OpenShop:
     """A shop to serve. The desk is not started: that is done on the loop it will live on."""
     clock = clock or SystemClock()
@@ -204,7 +201,7 @@ def open_history(root: Path, name: str) -> Iterator[HistoryDesk]:
 
     def tokens(accounts: Sequence[str]) -> list[int]:
         return shop.identity.tokens(
-            [(ACCOUNT, shop.identity.keyed_hash(ACCOUNT, account)) for account in accounts]
+            [(ACCOUNT, shop.identity.keyed_hash(ACCOUNT, account)) for account in accounts],
         )
 
     try:
@@ -215,7 +212,7 @@ def open_history(root: Path, name: str) -> Iterator[HistoryDesk]:
                 order_key=lambda channel, order: id_hash(secrets.order_id_key, channel, order),
                 command_key=lambda one: id_hash(secrets.order_id_key, COMMANDS, one),
                 account_tokens=tokens,
-            )
+            ),
         )
     finally:
         shop.identity.close()
@@ -229,90 +226,6 @@ def existing_store(root: Path) -> StorePaths:
     return StorePaths(root)
 
 
-@contextmanager
-def reading_shop(root: Path, name: str) -> Iterator[tuple[WholeJournal, ShopPaths]]:
-    """A shop's whole journal, archive included, to read beside whoever owns it."""
-    paths = existing_store(root).shop(name)
-    if not paths.folder.is_dir():
-        raise NoSuchStore(f"there is no shop {name} in {root}")
-    journal = WholeJournal(SqliteReader(paths.folder, name), Archive(paths.archive, name))
-    try:
-        yield journal, paths
-    finally:
-        journal.close()
-
-
-def verify_shop(
-    root: Path, name: str, progress: Callable[[int, int], None] = lambda _reached, _goal: None
-) -> Verified:
-    """Verify one shop of a store, beside a running server if there is one."""
-    with reading_shop(root, name) as (journal, paths):
-        return verify(journal, load_secrets(paths.secrets).table_seed, None, progress)
-
-
-def batches_from(journal: WholeJournal, from_seq: int) -> Iterator[Entry]:
-    """The batches of a journal from one entry on."""
-    for entry in entries_after(journal, from_seq - 1):
-        if entry.kind == BATCH:
-            yield entry
-
-
-Progress = Callable[[int, int], None]
-
-
-def back_up(root: Path, destination: Path, progress: Progress) -> list[dict[str, Any]]:
-    """Copy every shop and the access database of a store, beside a running server."""
-    store = existing_store(root)
-    done = []
-    for name in store.shops():
-        folder = store.shop(name).folder
-        copied = back_up_shop(folder, name, StorePaths(destination).shop(name).folder, progress)
-        done.append(
-            {"shop": name, "seq": copied.head.seq, "hash": copied.head.hash.hex(),
-             "new_segments": copied.new_segments}
-        )  # fmt: skip
-    copy_database(store.access, StorePaths(destination).access)
-    return done
-
-
-def restore(
-    backup: Path, root: Path, secrets: Path | None, progress: Progress
-) -> list[dict[str, Any]]:
-    """Make a store from a backup; `secrets` has a folder for each shop. Can be run again."""
-    source, target = existing_store(backup), StorePaths(root)
-    done = []
-    for name in source.shops():
-        shop = target.shop(name)
-        made = restore_shop(source.shop(name).folder, shop.folder, progress)
-        if secrets is not None and not shop.secrets.exists():
-            copy_secrets(secrets / name, shop.secrets, store=root)
-        done.append({"shop": name, "seq": made.head.seq, "hash": made.head.hash.hex()})
-    if not target.access.exists():
-        copy_database(source.access, target.access)
-    return done
-
-
-class Unfollowed:
-    """Stands where views will: nothing has been followed."""
-
-    def story(self, channel: str, order_id: str) -> object | None:
-        """No story."""
-        return None
-
-    def followed_seq(self) -> int:
-        """Nothing followed."""
-        return 0
-
-    def decided(self, after_seq: int) -> Any:
-        """Nothing to listen to."""
-        raise NotImplementedError
-
-
-def open_views(paths: StorePaths, shop: OpenShop) -> Any:
-    """The views of a shop, as the doors read them."""
-    return Unfollowed()
-
-
-def follow(paths: StorePaths, capacity: Capacity | None) -> None:
-    """The followers' process."""
-    threading.Event().wait()
+def new_store(root: Path) -> StorePaths:
+    """Where a store is to be made."""
+    return StorePaths(root)
