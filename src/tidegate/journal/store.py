@@ -44,10 +44,10 @@ class StoreLock:
             holder = os.pread(self._descriptor, 200, 0).decode(errors="replace").strip()
             os.close(self._descriptor)
             raise StoreInUse(str(directory), holder or "another process") from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(
-            self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0
-        )
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without a name in it
+            os.ftruncate(self._descriptor, 0)
+            name = f"process {os.getpid()} on {socket.gethostname()}\n"
+            os.pwrite(self._descriptor, name.encode(), 0)
 
     def release(self) -> None:
         """Let the next writer in. Releasing twice is fine."""
