@@ -152,12 +152,12 @@ def scope_flags(s: State, block: int) -> int:
 
 @kernel
 def judge_release(s: State, row: int, op: Array, out: Array) -> int:
-    """What may go to the warehouse: paid, no incident, no alarm, judged clean or approved, covered."""
+    """What may go to the warehouse: paid, no incident or alarm, judged clean or approved, covered."""
     state = s.orders[row]["state"]
     block = i64(s.orders[row]["block"])
     if state == PRE_HELD:
         return PAYMENT_NOT_CONFIRMED
-    if state != COMMITTED and state != ON_HOLD:
+    if (state != COMMITTED and state != ON_HOLD) or nothing_open(s, block):
         return WRONG_STATE
     flags = scope_flags(s, block)
     if flags & INCIDENT:
@@ -174,6 +174,18 @@ def judge_release(s: State, row: int, op: Array, out: Array) -> int:
                     out["mask"] = np.uint32(mask)
                     return reason
     return OK if release_covered(s, block) else STOCK_SHORT_AT_RELEASE
+
+
+@kernel
+def nothing_open(s: State, block: int) -> bool:
+    """Whether every unit of an order was cancelled or shipped."""
+    flags = bk.block_flags(s, block)
+    place = bk.first_line(s, block)
+    for _ in range(bk.block_lines(s, block)):
+        if bk.line_open(s, place) != 0:
+            return False
+        place = bk.next_line(s, place, flags)
+    return True
 
 
 @kernel
