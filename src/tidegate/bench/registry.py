@@ -25,6 +25,7 @@ class Bench:
     quick_seconds: float
     deadline_s: float  # a round that takes longer is stopped and reported as failed
     beside: bool = True  # print raw fdatasync and bare echo of the same minute beside it
+    by_default: bool = True  # run when no bench is named
 
 
 BENCHES: tuple[Bench, ...] = (
@@ -37,6 +38,8 @@ BENCHES: tuple[Bench, ...] = (
     Bench("restart", "restart with 10,000,000 orders behind it", "restart", 1, 1.0, 0.2, 600),
     Bench("memory", "bytes an order, counter and key", "memory", 1, 2.0, 0.2, 240, beside=False),
     Bench("growth", "cost a decision at 10^4 and 10^7 orders", "growth", 1, 1.0, 0.2, 600),
+    Bench("kill", "SIGKILLs under load, judged from the answers", "kill", 1, 1.0, 0.2, 900, False),
+    Bench("kill-long", "1,000 SIGKILLs", "kill_long", 1, 1.0, 0.2, 14_400, False, by_default=False),
 )
 
 
@@ -97,11 +100,11 @@ TARGETS: tuple[Target, ...] = (
 
 
 def chosen(names: list[str]) -> list[Bench]:
-    """The benches of those names, in the registry's order; all when none is named."""
+    """The benches of those names, in the registry's order; the usual ones when none is named."""
     known = {bench.name for bench in BENCHES}
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
             f"no bench {', '.join(unknown)}; there are {', '.join(b.name for b in BENCHES)}"
         )
-    return [bench for bench in BENCHES if not names or bench.name in names]
+    return [bench for bench in BENCHES if bench.name in names or (not names and bench.by_default)]

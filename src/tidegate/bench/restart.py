@@ -19,7 +19,7 @@ from tidegate.testing.workload import Rows, hot
 
 ORDERS = 10_000_000
 QUICK_ORDERS = 1_000_000
-CHUNK_ORDERS = 100_000
+CHUNK_ORDERS = 500_000
 SNAPSHOT_AGE_SHARE = 0.1  # of the orders, decided since the newest snapshot: 1,000,000
 BATCH = 8_192
 STARTS = 3
@@ -62,11 +62,11 @@ def run(context: Context) -> Round:
 
 
 def build(shop: ServedShop, orders: int, context: Context) -> Built:
-    """Decide the orders into the shop's journal, with a snapshot SNAPSHOT_AGE from the end."""
+    """Decide the orders into the shop's journal, with a snapshot some way from the end."""
     machine, journal, head = shop.open_machine()
     buyers = int(orders * BUYERS_SHARE)
     start_ms = time.time_ns() // 1_000_000 - 60_000
-    snapshot_at = max(0, orders - int(orders * SNAPSHOT_AGE_SHARE))
+    snapshot_at = orders - int(orders * SNAPSHOT_AGE_SHARE)
     head = journal.claim("bench", head.seq)
     written = 0
     try:
@@ -78,16 +78,13 @@ def build(shop: ServedShop, orders: int, context: Context) -> Built:
                 machine, journal, head, made_batches(shop, made.rows, start_ms), shop.local_day
             )
             head = proven(answered.head)
-            if first + count <= snapshot_at or not written:
+            if first < snapshot_at <= first + count:
                 written = first + count
-                write_snapshot(machine, shop.paths.snapshots, head.seq, head.hash)
+                path, _ = write_snapshot(machine, shop.paths.snapshots, head.seq, head.hash)
     finally:
         journal.close()
-    snapshots = sorted(shop.paths.snapshots.iterdir())
-    for old in snapshots[:-1]:
-        old.unlink()
     journal_bytes = sum(path.stat().st_size for path in shop.paths.folder.glob("journal.db*"))
-    return Built(orders, orders - written, journal_bytes, snapshots[-1].stat().st_size)
+    return Built(orders, orders - written, journal_bytes, path.stat().st_size)
 
 
 def made_batches(shop: ServedShop, rows: Rows, now_ms: int) -> list[tuple[Rows, int]]:
