@@ -4,8 +4,8 @@
     word 1        lines (8 bits) | identity keys (4) | flags (4) | local day charged (16)
     word 2        facts: the guards that failed, as bits
     keys          rows of the identity keys, one word each
-    each line     SKU; quantity; receivable fen (48 bits) | charge words (10) | pool (6);
-                  promotion (16) | exception (16); cancelled; shipped; returned;
+    each line     SKU; quantity; receivable fen (41 bits) | charge words (12) | pool (4) |
+                  gift of line (7); promotion (16) | exception (16); cancelled; shipped; returned;
                   [facts: units not covered] [platform share in fen] [recipe of a bundle];
                   then its charges (see `charges`)
 
@@ -15,7 +15,7 @@ here, whatever the rules say by then. Nothing here judges.
 
 import numpy as np
 
-from tidegate.domain.jit import i64, kernel
+from tidegate.domain.jit import Word, i64, kernel
 from tidegate.engine.layout import BLOCK_FREE_WORDS, BLOCK_TOP, LIVE_COUNT, State
 
 IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE = 1, 2, 4, 8
@@ -110,7 +110,7 @@ def line_stride(flags: int) -> int:
 @kernel
 def charge_words(s: State, line: int) -> int:
     """How many words of charges follow a line."""
-    return (i64(s.blocks[line + L_MONEY_HIGH]) >> 16) & 0x3FF
+    return (i64(s.blocks[line + L_MONEY_HIGH]) >> 9) & 0xFFF
 
 
 @kernel
@@ -132,14 +132,35 @@ def block_size(s: State, block: int) -> int:
 @kernel
 def line_money(s: State, line: int) -> int:
     """What the merchant receives for the whole line, in fen."""
-    high = i64(s.blocks[line + L_MONEY_HIGH]) & 0xFFFF
+    high = i64(s.blocks[line + L_MONEY_HIGH]) & 0x1FF
     return i64(s.blocks[line + L_MONEY]) | (high << 32)
 
 
 @kernel
 def line_pool(s: State, line: int) -> int:
     """The pool that the line draws from."""
-    return i64(s.blocks[line + L_MONEY_HIGH]) >> 26
+    return (i64(s.blocks[line + L_MONEY_HIGH]) >> 21) & 0xF
+
+
+@kernel
+def line_gift_of(s: State, line: int) -> int:
+    """1 + the number of the line that this one is a gift of; 0 = not a gift."""
+    return i64(s.blocks[line + L_MONEY_HIGH]) >> 25
+
+
+@kernel
+def money_high(money: int, charges: int, pool: int, gift_of: int) -> Word:
+    """The word that the four getters above take apart."""
+    return np.uint32(((money >> 32) & 0x1FF) | (charges << 9) | (pool << 21) | (gift_of << 25))
+
+
+@kernel
+def line_platform(s: State, line: int, flags: int) -> int:
+    """The platform's share of a line in fen."""
+    if flags & HAS_PLATFORM:
+        share = i64(s.blocks[platform_place(line, flags)])
+        return share - ((share & 0x80000000) << 1)  # 32 bits, signed
+    return 0
 
 
 @kernel
@@ -166,17 +187,20 @@ def line_short(s: State, line: int, flags: int) -> int:
 
 
 @kernel
+def share_left(s: State, line: int, money: int) -> int:
+    """What is left of a line's money when cancelled units are gone (their share rounds down)."""
+    quantity = i64(s.blocks[line + L_QUANTITY])
+    return money - money * i64(s.blocks[line + L_CANCELLED]) // max(1, quantity)
+
+
+@kernel
 def payable_left(s: State, block: int) -> int:
     """What the buyer owes for the units that were not cancelled, in fen (shares round down)."""
     flags = block_flags(s, block)
     line = first_line(s, block)
     total = 0
     for _ in range(block_lines(s, block)):
-        money = line_money(s, line)
-        if flags & HAS_PLATFORM:
-            money -= i64(np.int32(s.blocks[platform_place(line, flags)]))
-        quantity = i64(s.blocks[line + L_QUANTITY])
-        cancelled = i64(s.blocks[line + L_CANCELLED])
-        total += money - money * cancelled // quantity
+        money = max(0, line_money(s, line) - line_platform(s, line, flags))
+        total += share_left(s, line, money)
         line = next_line(s, line, flags)
     return total

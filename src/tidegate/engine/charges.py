@@ -16,7 +16,6 @@ from tidegate.domain.jit import i64, kernel
 from tidegate.engine.layout import (
     CHARGES_MAX,
     DISCOUNT,
-    LOSS,
     MINUTE,
     MONEY,
     ORDERS,
@@ -30,6 +29,8 @@ from tidegate.engine.tables import counter_row, running_window, window_at
 from tidegate.record.lines import Array
 
 BUDGET_BIT = 4
+AMOUNT_MAX = 1 << 51  # above every budget; sums of a line's amounts stay far below 2^63
+FLOOR_MAX = 1 << 41  # a unit's; above every price
 
 
 @kernel
@@ -47,7 +48,7 @@ def floor_of(s: State, sku: int) -> int:
             part = floor_of_part(s, i64(s.recipes[recipe + 1 + 2 * p]))
             if part < 0:
                 return -1
-            cost += part * s.recipes[recipe + 2 + 2 * p]
+            cost = min(cost + part * i64(s.recipes[recipe + 2 + 2 * p]), FLOOR_MAX)
     if cost < 0:
         return -1
     return max(cost, i64(k["red_line_fen"]))
@@ -75,11 +76,13 @@ def amount_of(s: State, rule: int, line: Array, multiple: int) -> int:
     if basis == MONEY:
         return receivable
     sku = i64(line["sku"])
+    if sku >= s.skus.shape[0]:
+        return 0
     if basis == DISCOUNT:
-        return max(0, i64(s.skus[sku]["list_price_fen"]) * quantity - receivable)
-    if basis == LOSS:
-        return max(0, floor_of(s, sku) * quantity - receivable)
-    return 0
+        whole = i64(s.skus[sku]["list_price_fen"]) * quantity
+    else:  # LOSS
+        whole = floor_of(s, sku) * quantity
+    return min(max(0, whole - receivable), AMOUNT_MAX)
 
 
 @kernel
@@ -100,7 +103,7 @@ def add_plan(
 
 
 @kernel
-def line_rules(s: State, line: Array) -> int:
+def line_rules(s: State, line: Array, channel: int) -> int:
     """List every rule that a line reaches, with amounts, in the scratch; how many there are.
 
     The SKU's own and its groups', the shop's, the promotion's, the channel's, the exception's,
@@ -131,7 +134,7 @@ def line_rules(s: State, line: Array) -> int:
     if line["promotion"] != 0:
         o = s.promotions[i64(line["promotion"])]
         found = add_plan(s, i64(o["plan_start"]), i64(o["plan_count"]), line, 1, False, found)
-    c = s.channels[i64(line["channel"])]
+    c = s.channels[channel]
     if c["plan_count"] != 0:
         found = add_plan(s, i64(c["plan_start"]), i64(c["plan_count"]), line, 1, False, found)
     if line["exception"] != 0:

@@ -70,7 +70,7 @@ def merged_rules(s: State, lines: Array, first: int, last: int, exempted: int) -
     for i in range(first, last):
         if exempt(s, lines[i], exempted):
             continue
-        for k in range(line_rules(s, lines[i])):
+        for k in range(line_rules(s, lines[i], i64(lines[first]["channel"]))):
             rule = s.scratch_rule[k]
             place = CHARGES_MAX
             while place < CHARGES_MAX + merged and s.scratch_rule[place] != rule:

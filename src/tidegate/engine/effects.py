@@ -34,7 +34,6 @@ from tidegate.engine.layout import (
     HOLD_TTL_S,
     LIVE_COUNT,
     LOCAL_DAY,
-    MERGED_MAX,
     NOW_MS,
     ORDERS,
     PRE_HELD,
@@ -42,7 +41,7 @@ from tidegate.engine.layout import (
     State,
 )
 from tidegate.engine.tables import new_key, remember_order, token_of
-from tidegate.record.lines import FACT, PAID, Array
+from tidegate.record.lines import FACT, NO_SKU, PAID, Array
 
 
 @kernel
@@ -140,8 +139,13 @@ def take_cell(s: State, sku: int, pool: int, units: int, paid: bool, cover_only:
 
 
 @kernel
-def write_line(s: State, line: Array, top: int, flags: int, pool: int) -> int:
-    """Claim a line's units and write it to the scratch words; the new top comes back."""
+def write_line(
+    s: State, head: Array, line: Array, number: int, top: int, flags: int, pool: int
+) -> int:
+    """Claim a line's units and write it to the scratch words; the new top comes back.
+
+    What holds for the whole order (paid, a fact, its channel) stands on its first line, `head`.
+    """
     w = s.scratch_words
     sku = i64(line["sku"])
     quantity = i64(line["quantity"])
@@ -150,7 +154,9 @@ def write_line(s: State, line: Array, top: int, flags: int, pool: int) -> int:
     if known_sku(s, sku):
         recipe = i64(s.skus[sku]["recipe"])
         fact = flags & bk.IS_FACT != 0
-        short = take_units(s, sku, recipe, pool, quantity, line["flags"] & PAID != 0, fact)
+        short = take_units(s, sku, recipe, pool, quantity, head["flags"] & PAID != 0, fact)
+    else:
+        sku = NO_SKU  # the number may be given to a SKU later: that one was not ordered
     money = i64(line["receivable_fen"])
     w[top + bk.L_SKU] = np.uint32(sku)
     w[top + bk.L_QUANTITY] = np.uint32(quantity)
@@ -167,47 +173,64 @@ def write_line(s: State, line: Array, top: int, flags: int, pool: int) -> int:
     if flags & bk.HAS_RECIPE:
         w[bk.recipe_place(top, flags)] = np.uint32(recipe)
     start = top + bk.line_stride(flags)
-    end = charge_line(s, line, start)
-    w[top + bk.L_MONEY_HIGH] = np.uint32(
-        ((money >> 32) & 0xFFFF) | ((end - start) << 16) | (pool << 26)
+    end = charge_line(s, head, line, start)
+    gift_of = i64(line["gift_of"])
+    w[top + bk.L_MONEY_HIGH] = bk.money_high(
+        money, end - start, pool, gift_of if gift_of <= number else 0
     )
     return end
 
 
 @kernel
-def first_of_order(s: State, rule: int) -> bool:
-    """Whether this order has not been counted under an once-per-order rule yet; notes it."""
+def first_of_order(s: State, rule: int, budget: int) -> bool:
+    """Whether this order has not been counted under an once-per-order rule yet; notes it.
+
+    A rule's limits and its budget (`budget` 1) are noted apart: an exception may lift only one.
+    """
     count = s.scratch_keys[8]
+    noted = 2 * rule + budget
     for i in range(count):
-        if s.scratch_once[i] == rule:
+        if s.scratch_once[i] == noted:
             return False
-    if count < MERGED_MAX:
-        s.scratch_once[count] = rule
+    if count < s.scratch_once.shape[0]:
+        s.scratch_once[count] = noted
         s.scratch_keys[8] = count + 1
     return True
 
 
 @kernel
-def charge_line(s: State, line: Array, top: int) -> int:
+def charge_line(s: State, head: Array, line: Array, top: int) -> int:
     """Charge every rule that the line reaches and note each charge; the new top comes back."""
+    if line["quantity"] == 0:
+        return top  # cancelled before its order expired and was paid late
     if line["exception"] != 0 and exception_holds(s, line):
         s.exceptions[i64(line["exception"])]["units_left"] -= i64(line["quantity"])
     limits = not exempt(s, line, LIMIT_EXCEEDED)
     budgets = not exempt(s, line, BUDGET_EXHAUSTED)
-    for k in range(line_rules(s, line)):
+    for k in range(line_rules(s, line, i64(head["channel"]))):
         rule = s.scratch_rule[k]
-        if s.rules[rule]["basis"] == ORDERS and not first_of_order(s, rule):
-            continue
+        once = s.rules[rule]["basis"] == ORDERS
         keyed = i64(s.rules[rule]["keyed"])
-        for kind in range(4):
-            key = s.scratch_keys[kind]
-            if limits and (keyed >> kind) & 1 and key != NONE:
-                row = charge_counter(s, rule, kind, key, s.scratch_amount[k])
-                top = write_charge(s, top, row, 0, rule, k)
-        if budgets and s.rules[rule]["budget"] >= 0:
+        if limits and keyed != 0 and (not once or first_of_order(s, rule, 0)):
+            for kind in range(4):
+                key = s.scratch_keys[kind]
+                if (keyed >> kind) & 1 and key != NONE:
+                    row = charge_counter(s, rule, kind, key, s.scratch_amount[k])
+                    top = write_charge(s, top, row, 0, rule, k)
+        if budgets and s.rules[rule]["budget"] >= 0 and (not once or first_of_order(s, rule, 1)):
             charge_budget(s, rule, s.scratch_amount[k])
             top = write_charge(s, top, rule, 4, rule, k)
     return top
+
+
+@kernel
+def key_just_made(s: State, line: Array, kind: int) -> int:
+    """A new key's row; two kinds of key with one token are one key."""
+    token = token_of(line, kind)
+    for earlier in range(kind):
+        if s.scratch_keys[4 + earlier] == 1 and token_of(line, earlier) == token:
+            return s.scratch_keys[earlier]
+    return new_key(s, token)
 
 
 @kernel
@@ -220,7 +243,7 @@ def take_keys(s: State, line: Array, unpaid: bool) -> int:
             continue
         row = s.scratch_keys[kind]
         if row == NONE:
-            row = new_key(s, token_of(line, kind))
+            row = key_just_made(s, line, kind)
             s.scratch_keys[kind] = row
         if unpaid:
             s.keys[row]["open_holds"] += 1
@@ -250,7 +273,7 @@ def build_block(s: State, lines: Array, first: int, last: int, mask: int, expire
         flags |= bk.IN_QUEUE
         s.scalars[HOLD_LAST_S] = expires_s
     for i in range(first, last):
-        top = write_line(s, lines[i], top, flags, pool)
+        top = write_line(s, lines[first], lines[i], i - first, top, flags, pool)
     w[0] = np.uint32(expires_s)
     w[1] = np.uint32((last - first) | (keys << 8) | (flags << 12) | (day << 16))
     block = bk.block_alloc(s, top)

@@ -31,7 +31,6 @@ from tidegate.record.lines import (
     CANCEL,
     EXTEND,
     HOLD,
-    PAID,
     PAY,
     RELEASE,
     RETURN,
@@ -55,9 +54,6 @@ def apply_payment(s: State, row: int) -> None:
     block = i64(s.orders[row]["block"])
     if s.orders[row]["state"] == EXPIRED:
         count = order_lines_back(s, row)
-        s.scratch_lines[0]["flags"] |= np.uint8(PAID)
-        for i in range(count):
-            s.scratch_lines[i]["flags"] |= np.uint8(PAID)
         bk.block_free(s, block)
         s.orders[row]["block"] = np.uint32(build_block(s, s.scratch_lines, 0, count, 0, 0))
         s.orders[row]["state"] = COMMITTED

@@ -139,7 +139,9 @@ SCALAR_COUNT = 40
 SECRETS = 40  # secret multipliers from the shop's seed
 PLAN_MAX = 8  # rules on one scope (a SKU with its groups, the shop, a promotion, a channel)
 PARTS_MAX = 8  # different parts of a bundle
-BLOCK_WORDS_MAX = 1 << 16  # 64 lines of at most 955 words
+# 64 lines of at most 11 words and the charges of 40 rules on the line (3 words each for 4 kinds of
+# key and a budget) and 64 on its parts (2 words each).
+BLOCK_WORDS_MAX = 1 << 17
 CHARGES_MAX = 128  # rules that one line may reach, parts included
 MERGED_MAX = 2048  # different rules that one order may reach
 DEMAND_MAX = 1024  # different SKUs of one order, parts included

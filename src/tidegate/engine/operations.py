@@ -27,14 +27,13 @@ from tidegate.engine.layout import (
     SHOP_FLAGS,
     State,
 )
-from tidegate.engine.orders import answer_operation, forget, order_lines_back
+from tidegate.engine.orders import answer_operation, drop_cancelled, forget, order_lines_back
 from tidegate.engine.tables import find_id, hash_id, mix, remember_order, remember_refusal
 from tidegate.record.lines import (
     ALL_LINES,
     CANCEL,
     EXTEND,
     HOLD,
-    PAID,
     PAY,
     RELEASE,
     RETURN,
@@ -124,8 +123,7 @@ def judge_payment(s: State, row: int, op: Array, out: Array) -> int:
         return AMOUNT_MISMATCH
     if state == PRE_HELD:
         return OK
-    count = order_lines_back(s, row)
-    s.scratch_lines[0]["flags"] |= np.uint8(PAID)
+    count = drop_cancelled(s, order_lines_back(s, row))
     if judge(s, s.scratch_lines, 0, count, out, True):
         return OK
     out["mask"] = np.uint32(1 << i64(out["reason"]))
@@ -152,7 +150,7 @@ def scope_flags(s: State, block: int) -> int:
 
 @kernel
 def judge_release(s: State, row: int, op: Array, out: Array) -> int:
-    """What may go to the warehouse: paid, no incident or alarm, judged clean or approved, covered."""
+    """What may go to the warehouse: paid, no incident or alarm, judged clean, covered."""
     state = s.orders[row]["state"]
     block = i64(s.orders[row]["block"])
     if state == PRE_HELD:

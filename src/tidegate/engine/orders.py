@@ -36,7 +36,7 @@ from tidegate.engine.tables import (
     remember_refusal,
     token_of,
 )
-from tidegate.record.lines import CONTINUES, DUPLICATE, FACT, Array
+from tidegate.record.lines import CONTINUES, DUPLICATE, FACT, PAID, Array
 
 TOUCH = 192  # orders whose table rows are fetched ahead of judging them
 
@@ -244,7 +244,8 @@ def fold_orders(s: State, lines: Array, outcomes: Array) -> int:
 def order_lines_back(s: State, row: int) -> int:
     """Write an order's lines back into `scratch_lines` from its block; how many there are.
 
-    For taking an expired order again: quantities are those not cancelled, the keys the same.
+    For taking an expired order again: quantities and money are those not cancelled (a line that
+    was cancelled whole has none), the keys the same, and it is paid.
     """
     o = s.orders[row]
     block = i64(o["block"])
@@ -255,40 +256,69 @@ def order_lines_back(s: State, row: int) -> int:
         line = s.scratch_lines[i]
         line["id_hi"] = o["id_hi"]
         line["id_lo"] = o["id_lo"]
+        line["placed_at_ms"] = i  # not judged again; `drop_cancelled` needs the line's number
         line["sku"] = s.blocks[place + bk.L_SKU]
-        line["quantity"] = i64(s.blocks[place + bk.L_QUANTITY])
-        line["receivable_fen"] = bk.line_money(s, place)
-        line["platform_fen"] = 0
-        if flags & bk.HAS_PLATFORM:
-            line["platform_fen"] = np.int32(s.blocks[bk.platform_place(place, flags)])
+        line["quantity"] = i64(s.blocks[place + bk.L_QUANTITY]) - i64(
+            s.blocks[place + bk.L_CANCELLED]
+        )
+        line["receivable_fen"] = bk.share_left(s, place, bk.line_money(s, place))
+        line["platform_fen"] = bk.share_left(s, place, bk.line_platform(s, place, flags))
         offer = i64(s.blocks[place + bk.L_OFFER])
         line["promotion"] = offer & 0xFFFF
         line["exception"] = offer >> 16
         line["channel"] = o["channel"]
-        line["gift_of"] = 0
+        line["gift_of"] = bk.line_gift_of(s, place)
         line["mismatch_fen"] = 0
         line["hold_ttl_s"] = 0
         line["pricing_version"] = 0
-        line["flags"] = CONTINUES if i > 0 else 0
-        line["verified"] = 0
-        line["key0"] = 0
-        line["key1"] = 0
-        line["key2"] = 0
-        line["key3"] = 0
+        line["flags"] = PAID | CONTINUES if i > 0 else PAID
+        keys_back(s, block, line)
         place = bk.next_line(s, place, flags)
-    first = s.scratch_lines[0]
+    return count
+
+
+@kernel
+def keys_back(s: State, block: int, line: Array) -> None:
+    """Write an order's identity keys back into a line."""
+    line["verified"] = 0
+    line["key0"] = 0
+    line["key1"] = 0
+    line["key2"] = 0
+    line["key3"] = 0
     place = bk.first_key(s, block)
     for k in range(bk.block_keys(s, block)):
         word = i64(s.blocks[place + k])
         token = s.keys[word & 0x3FFFFFFF]["token"]
         kind = word >> 30
-        first["verified"] |= np.uint8(1 << kind)
+        line["verified"] |= np.uint8(1 << kind)
         if kind == 0:
-            first["key0"] = token
+            line["key0"] = token
         elif kind == 1:
-            first["key1"] = token
+            line["key1"] = token
         elif kind == 2:
-            first["key2"] = token
+            line["key2"] = token
         else:
-            first["key3"] = token
-    return count
+            line["key3"] = token
+
+
+@kernel
+def drop_cancelled(s: State, count: int) -> int:
+    """Leave lines without units out of `scratch_lines`; how many remain.
+
+    A gift whose parent is gone is no longer a gift.
+    """
+    kept = 0
+    for i in range(count):
+        if s.scratch_lines[i]["quantity"] > 0:
+            if kept != i:
+                s.scratch_lines[kept] = s.scratch_lines[i]
+            kept += 1
+    for i in range(kept):
+        line = s.scratch_lines[i]
+        gift_of = i64(line["gift_of"])
+        line["gift_of"] = 0
+        for j in range(i):
+            if gift_of != 0 and s.scratch_lines[j]["placed_at_ms"] == gift_of - 1:
+                line["gift_of"] = j + 1
+    s.scratch_lines[0]["flags"] = PAID
+    return kept

@@ -73,7 +73,7 @@ def new_state(capacity: Capacity, seed: bytes) -> State:
         scratch_words=reserve(lo.BLOCK_WORDS_MAX, np.uint32),
         scratch_demand=np.zeros((lo.DEMAND_MAX, 4), np.int64),
         scratch_keys=np.full(16, -1, np.int64),
-        scratch_once=np.zeros(lo.MERGED_MAX, np.int64),
+        scratch_once=np.zeros(2 * lo.MERGED_MAX, np.int64),
         scratch_touch=np.zeros(1 << 12, np.int64),
         scratch_lines=np.zeros(64, LINE),
     )
