@@ -119,9 +119,8 @@ def create_shop(paths: ShopPaths, name: str, zone: str) -> None:
         raise ValueError(f"there is a shop {name} already")
     paths.folder.mkdir(parents=True, mode=0o700)
     secrets = open_secrets(paths.secrets, store_is_new=True)
-    clock = SystemClock()
     machine = Machine(secrets.table_seed, Capacity.small())
-    machine.begin(clock.now_ms(), Calendar(zone).day(clock.now_ms()))
+    machine.begin(0, 0)  # before every history that may still be taken in
     hi, lo = id_hash(secrets.order_id_key, COMMANDS, "opening")
     machine.decide_command(hi, lo, SetPolicy(zone=zone), 0)
     journal = SqliteJournal(paths.folder, name)
