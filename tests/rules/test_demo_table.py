@@ -59,6 +59,7 @@ def test_the_table_row_by_row() -> None:
         Row("orders taken 成交订单", "not published 未公布", "700", "1,540", "667"),
         Row("largest order taken, boxes 最大单", "41,000", "2", "410", "410"),
         Row("stock, boxes (assumed) 库存(假设)", "not published 未公布", "850", "850", "850"),
+        Row("approved by two, boxes 两人批准", "–", "850", "the price only 仅批价格", "–"),
         Row("boxes promised 已承诺", "far more than stock 远超库存", "820", "3,354", "1,661"),
         Row(
             "oversold, boxes 超卖",

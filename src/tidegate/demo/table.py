@@ -72,6 +72,13 @@ def rows(result: NightResult) -> list[Row]:
             *[number(sum(result.stock_units))] * 3,
         ),
         Row(
+            "approved by two, boxes 两人批准",
+            NONE,
+            number(sum(result.approved_units)),
+            "the price only 仅批价格",
+            NONE,
+        ),
+        Row(
             "boxes promised 已承诺",
             "far more than stock 远超库存",
             number(own.accepted_units),

@@ -1,0 +1,98 @@
+"""The whole night, small: a real server, a real kill, and a judge that finds every promise kept."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidegate.demo.crowd import make_crowd
+from tidegate.demo.shops import approved_units
+
+SCALE = 0.005
+SEED = 20211026
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, object]]:
+    """What the command printed, and its JSON."""
+    file = tmp_path_factory.mktemp("night") / "night.json"
+    command = [sys.executable, "-m", "tidegate.cli.main", "demo"]
+    options = ["--scale", str(SCALE), "--seed", str(SEED), "--json", str(file)]
+    done = subprocess.run([*command, *options], capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, json.loads(file.read_bytes())
+
+
+def test_every_promise_held(played: tuple[str, dict[str, object]]) -> None:
+    printed, said = played
+    assert said["faults"] == []
+    assert "every promise held" in printed
+    own = said["verdict"]["own"]  # type: ignore[index]
+    for name in (
+        "oversold_units",
+        "over_approval_units",
+        "buyers_over_limit",
+        "phones_over_limit",
+        "ids_charged_twice",
+        "answers_that_differ",
+        "acknowledged_but_lost",
+        "units_server_differs",
+        "unexpected_answers",
+    ):
+        assert own[name] == 0, name
+
+
+def test_the_whole_crowd_was_answered(played: tuple[str, dict[str, object]]) -> None:
+    crowd, verdict = make_crowd(SEED, SCALE), played[1]["verdict"]
+    own, market = verdict["own"], verdict["marketplace"]  # type: ignore[index]
+    first_sendings = own["answers"] - own["asked_again_after_kill"]
+    assert own["accepted_orders"] + own["refused_ids"] == own["ids"]
+    assert own["ids"] >= len(crowd.orders)
+    assert first_sendings >= len(crowd.attempts)
+    assert market["answers"] == len(crowd.attempts)
+    assert market["sales"] == len(crowd.orders)
+
+
+def test_stock_and_approval_each_end_the_sale_where_they_are_smaller(
+    played: tuple[str, dict[str, object]],
+) -> None:
+    crowd = make_crowd(SEED, SCALE)
+    own = played[1]["verdict"]["own"]  # type: ignore[index]
+    most = [min(pair) for pair in zip(crowd.stock_units, approved_units(crowd), strict=True)]
+    assert own["accepted_units_by_sku"] == most
+    assert set(own["refused_by_reason"]) == {
+        "price_below_floor",
+        "limit_exceeded",
+        "budget_exhausted",
+        "stock_short",
+    }
+
+
+def test_the_marketplace_s_debt_is_the_naive_count_and_releases_stay_within_stock(
+    played: tuple[str, dict[str, object]],
+) -> None:
+    market = played[1]["verdict"]["marketplace"]  # type: ignore[index]
+    crowd = make_crowd(SEED, SCALE)
+    assert market["debt_units"] == market["debt_units_naive"]
+    assert market["debt_units"] == market["units"] - sum(crowd.stock_units)
+    assert market["released_over_stock_units"] == 0
+    assert market["released_buyers_over_limit"] == 0
+    assert market["released_orders"] + sum(market["held_by_reason"].values()) == market["sales"]
+
+
+def test_the_observer_would_have_opened_at_the_third_order(
+    played: tuple[str, dict[str, object]],
+) -> None:
+    crowd = make_crowd(SEED, SCALE)
+    opening = played[1]["opening"]
+    assert opening["order"] == 2  # type: ignore[index]
+    assert opening["at_ms"] == int(crowd.orders["at_ms"][2])  # type: ignore[index]
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tidegate.cli.main", "demo", "--scale", "9"]
+    done = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []
