@@ -172,7 +172,9 @@ class IdentityTable:
         for at in range(0, len(missing), sql.BATCH_MAX):
             answers.update(self._exchange(missing[at : at + sql.BATCH_MAX], kinds))
         if self._store.unsettled_count >= self._unsettled_max:
-            self._upkeep.settle(_SETTLE_PER_NEW * len(missing))
+            # A sweep may have the turn: then up to twice the bound may wait for it.
+            is_full = self._store.unsettled_count >= 2 * self._unsettled_max
+            self._upkeep.settle(_SETTLE_PER_NEW * len(missing), wait=is_full)
         return [token or answers[key[1]] for key, token in zip(keys, found, strict=True)]
 
     def _exchange(self, hashes: Sequence[bytes], kinds: dict[bytes, int]) -> dict[bytes, int]:
@@ -284,6 +286,8 @@ class IdentityTable:
                 self._old = self._young if day == self._day + 1 else {}
                 self._old_day, self._day, self._young = self._day, day, {}
             self._store.refresh()
+        if self._store.unsettled_since_day < self._day - _URGENT_DAYS:
+            self._upkeep.settle_all()  # only a settled person can be found to be due
 
     def forget(self, tokens: Sequence[int], keep_until_day: int) -> int:
         """Let the persons behind these tokens die after `keep_until_day`, or their own if later.

@@ -133,14 +133,15 @@ SETTLE = tuple(
 )
 
 SHORTEN_CLOSED = tuple(
-    f"DELETE FROM arrival_{closed} WHERE seq <= (SELECT min(seq) FROM arrival_{closed}) + ?1"
+    f"DELETE FROM arrival_{closed} WHERE seq < (SELECT min(seq) FROM arrival_{closed}) + ?1"
     for closed in (0, 1)
 )
 # Without a condition: SQLite gives back every page and zeroes the one that is left.
 CLEAR_CLOSED = tuple(f"DELETE FROM arrival_{closed}" for closed in (0, 1))
 HAS_ARRIVALS = tuple(f"SELECT EXISTS (SELECT 1 FROM arrival_{table})" for table in (0, 1))
 ARRIVALS = tuple(
-    f"SELECT seq, size, hashes, tokens FROM arrival_{table} WHERE seq > ?1 ORDER BY seq"
+    f"""SELECT seq, size, created_day, hashes, tokens FROM arrival_{table}
+        WHERE seq > ?1 ORDER BY seq"""
     for table in (0, 1)
 )
 

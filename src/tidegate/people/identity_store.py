@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tidegate.people import identity_schema as sql
 from tidegate.storage.sqlite_schema import connect, open_database, truncate_wal
 
+NEVER_DAY = 1 << 31
 HOT_CACHE_KIB = 64 * 1024
 QUIET_CACHE_KIB = 16 * 1024
 
@@ -63,6 +64,7 @@ class IdentityStore:
         self.space = 0
         self.fresh: dict[bytes, int] = {}
         self.closed: dict[bytes, int] = {}
+        self._fresh_since_day = self._closed_since_day = NEVER_DAY
         self.on_forgotten: Callable[[Sequence[bytes]], None] = lambda _: None
         self._last_seq = 0
         self._lock = threading.RLock()
@@ -131,6 +133,11 @@ class IdentityStore:
         """Arrivals that are in no space yet."""
         return len(self.fresh) + len(self.closed)
 
+    @property
+    def unsettled_since_day(self) -> int:
+        """The day of the oldest arrival that is in no space yet."""
+        return min(self._fresh_since_day, self._closed_since_day)
+
     def append_if_new(self, arrivals: Arrivals) -> bool:
         """Store new persons in one durable statement; False, and nothing stored, if in doubt.
 
@@ -150,6 +157,7 @@ class IdentityStore:
     def appended(self, arrivals: Arrivals) -> None:
         """Remember what is durable now."""
         self._last_seq += -(-len(arrivals.hashes) // sql.ARRIVAL_ROWS)
+        self._fresh_since_day = min(self._fresh_since_day, arrivals.created_day)
         self.fresh.update(zip(arrivals.hashes, arrivals.tokens, strict=True))
 
     def _row(self, arrivals: Arrivals) -> tuple[int, int, int, int, str, bytes, bytes]:
@@ -220,6 +228,7 @@ class IdentityStore:
             return
         self.epoch, self.active, self.space = epoch, active, space
         self.fresh, self.closed = {}, {}
+        self._fresh_since_day = self._closed_since_day = NEVER_DAY
         self._read_arrivals(1 - active, 0)
         self._last_seq = 0
         self._read_arrivals(active, 0)
@@ -227,7 +236,8 @@ class IdentityStore:
 
     def _read_arrivals(self, table: int, after_seq: int) -> None:
         rows = self.hot.execute(sql.ARRIVALS[table], (after_seq,)).fetchall()
-        for seq, size, hashes, tokens in rows:
+        for seq, size, created_day, hashes, tokens in rows:
+            self._fresh_since_day = min(self._fresh_since_day, created_day)
             step = sql.HASH_BYTES
             split = [hashes[at : at + step] for at in range(0, size * step, step)]
             self.fresh.update(zip(split, struct.unpack(f">{size}Q", tokens), strict=True))
@@ -243,9 +253,10 @@ class IdentityStore:
         self.epoch += 1
         if active != self.active:
             self.fresh, self.closed = {}, self.fresh
+            self._fresh_since_day, self._closed_since_day = NEVER_DAY, self._fresh_since_day
             self._last_seq = 0
         if closed_is_settled:
-            self.closed = {}
+            self.closed, self._closed_since_day = {}, NEVER_DAY
         self.active, self.space = active, space
 
     def wal_bytes(self) -> int:

@@ -57,11 +57,17 @@ class IdentityUpkeep:
 
     # -- settling: arrivals, sorted, into the space ----------------------------------------------
 
-    def settle(self, rows_max: int) -> bool:
-        """Move up to `rows_max` arrivals to their space; True if some are left."""
-        with self._turn:
-            self._insist(lambda: self._settle(rows_max))
-            return self._store.unsettled_count > 0
+    def settle(self, rows_max: int, *, wait: bool = True) -> bool:
+        """Move up to `rows_max` arrivals to their space; True if some are left.
+
+        Without `wait` it does nothing while another thread has the turn.
+        """
+        if self._turn.acquire(blocking=wait):
+            try:
+                self._insist(lambda: self._settle(rows_max))
+            finally:
+                self._turn.release()
+        return self._store.unsettled_count > 0
 
     def settle_all(self) -> None:
         """Settle everything that had arrived when this was called."""

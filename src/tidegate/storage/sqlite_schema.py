@@ -70,8 +70,10 @@ def open_database(path: Path, schema: Schema, *, cache_kib: int = CACHE_KIB) -> 
     must exist. Raises WrongDatabase, SchemaTooNew, sqlite3.Error.
     """
     _create_private(path)
-    connection = connect(path, cache_kib=cache_kib)
+    connection = _plain(path)
     try:
+        _check_kind(connection, schema, path)  # before anything is set on somebody else's file
+        _configure(connection, cache_kib)
         migrate(connection, schema, path)
     except BaseException:
         connection.close()
@@ -81,13 +83,22 @@ def open_database(path: Path, schema: Schema, *, cache_kib: int = CACHE_KIB) -> 
 
 def connect(path: Path, *, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
     """One more connection to a file that `open_database` has opened before."""
-    connection = sqlite3.connect(
+    connection = _plain(path)
+    _configure(connection, cache_kib)
+    return connection
+
+
+def _plain(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
         path,
         timeout=BUSY_TIMEOUT_S,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=64,
     )
+
+
+def _configure(connection: sqlite3.Connection, cache_kib: int) -> None:
     for pragma in (
         f"page_size={PAGE_BYTES}",  # counts for a new file only
         "journal_mode=WAL",
@@ -99,7 +110,6 @@ def connect(path: Path, *, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
         f"cache_size=-{cache_kib}",
     ):
         connection.execute(f"PRAGMA {pragma}")
-    return connection
 
 
 def migrate(connection: sqlite3.Connection, schema: Schema, path: Path) -> None:
