@@ -131,7 +131,12 @@ def stock_changed(s: State, _: Catalogue, fact: f.StockChanged) -> None:
 
 
 def flag_set(s: State, _: Catalogue, fact: f.FlagSet) -> None:
-    """Flags of a shop, SKU or promotion are set."""
+    """Flags of a shop, SKU or promotion are set; `PAUSES` counts those that pause something."""
+    if fact.scope == "shop":
+        before = int(s.scalars[lo.SHOP_FLAGS])
+    else:
+        before = int((s.skus if fact.scope == "sku" else s.promotions)[fact.number]["flags"])
+    s.scalars[lo.PAUSES] += (fact.flags & lo.PAUSED) - (before & lo.PAUSED)
     if fact.scope == "shop":
         s.scalars[lo.SHOP_FLAGS] = fact.flags
     elif fact.scope == "sku":

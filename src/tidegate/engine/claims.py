@@ -25,8 +25,10 @@ from tidegate.engine.layout import (
     ORDERS,
     State,
 )
-from tidegate.engine.tables import HINTS, find_key, hinted_counter, running_window, token_of
+from tidegate.engine.tables import HINTS, LISTED, find_key, hinted_counter, running_window, token_of
 from tidegate.record.lines import FACT, PAID, Array
+
+EXPLAINED = 1 << LIMIT_EXCEEDED | 1 << HOLDS_EXCEEDED | 1 << BUDGET_EXHAUSTED
 
 
 @kernel
@@ -64,13 +66,14 @@ def merged_rules(s: State, lines: Array, first: int, last: int, exempted: int) -
     """Add up, over the order's lines, what each rule would be charged; how many rules there are.
 
     Amounts stand in the scratch from CHARGES_MAX on. Lines whose exception lifts the guard with
-    reason `exempted` are left out.
+    reason `exempted` are left out. -1 when there are more rules than there is room for.
     """
     merged = 0
     for i in range(first, last):
         if exempt(s, lines[i], exempted):
             continue
-        for k in range(line_rules(s, lines[i], i64(lines[first]["channel"]))):
+        s.scratch_keys[LISTED] = line_rules(s, lines[i], i64(lines[first]["channel"]))
+        for k in range(s.scratch_keys[LISTED]):
             rule = s.scratch_rule[k]
             place = CHARGES_MAX
             while place < CHARGES_MAX + merged and s.scratch_rule[place] != rule:
@@ -82,7 +85,17 @@ def merged_rules(s: State, lines: Array, first: int, last: int, exempted: int) -
                 s.scratch_rule[place] = rule
                 s.scratch_amount[place] = s.scratch_amount[k]
                 merged += 1
+            else:
+                return -1
     return merged
+
+
+@kernel
+def explain(out: Array, rule: int, has: int) -> None:
+    """Say which rule failed and what it had counted; a fact's judgement keeps the first."""
+    if out["mask"] & np.uint32(EXPLAINED) == 0:
+        out["rule"] = rule
+        out["has"] = np.uint32(min(max(has, 0), 0xFFFFFFFF))
 
 
 @kernel
@@ -118,8 +131,7 @@ def limit_exceeded(s: State, merged: int, out: Array) -> int:
             if (keyed >> kind) & 1 and s.scratch_keys[4 + kind] == 1:
                 has = counted(s, rule, kind)
                 if has + s.scratch_amount[m] > rule_limit(s, rule, kind):
-                    out["rule"] = rule
-                    out["has"] = np.uint32(min(max(has, 0), 0xFFFFFFFF))
+                    explain(out, rule, has)
                     return LIMIT_EXCEEDED
     return OK
 
@@ -133,7 +145,7 @@ def holds_exceeded(s: State, line: Array, out: Array) -> int:
     for kind in range(4):
         key = s.scratch_keys[kind]
         if key != NONE and i64(s.keys[key]["open_holds"]) >= cap:
-            out["has"] = np.uint32(s.keys[key]["open_holds"])
+            explain(out, 0, i64(s.keys[key]["open_holds"]))
             return HOLDS_EXCEEDED
     return OK
 
@@ -147,8 +159,7 @@ def budget_exhausted(s: State, lines: Array, first: int, last: int, merged: int,
         if r["budget"] >= 0:
             used = i64(r["used"]) if r["used_window"] == running_window(s, rule) else 0
             if used + s.scratch_amount[m] > r["budget"]:
-                out["rule"] = rule
-                out["has"] = np.uint32(min(max(used, 0), 0xFFFFFFFF))
+                explain(out, rule, used)
                 return BUDGET_EXHAUSTED
     for i in range(first, last):
         number = i64(lines[i]["exception"])
@@ -159,6 +170,7 @@ def budget_exhausted(s: State, lines: Array, first: int, last: int, merged: int,
             if i64(lines[j]["exception"]) == number:
                 units += i64(lines[j]["quantity"])
         if units > s.exceptions[number]["units_left"]:
+            explain(out, 0, i64(s.exceptions[number]["units_left"]))
             return BUDGET_EXHAUSTED
     return OK
 
@@ -183,6 +195,6 @@ def stock_short(s: State, line: Array, demand: int, out: Array) -> int:
             continue
         free = available_units(s, sku, pool, True)
         if free < s.scratch_demand[d, 1]:
-            out["has"] = np.uint32(min(max(free, 0), 0xFFFFFFFF))
+            explain(out, 0, free)
             return STOCK_SHORT
     return OK

@@ -40,7 +40,7 @@ from tidegate.engine.layout import (
     RELEASED,
     State,
 )
-from tidegate.engine.tables import new_key, remember_order, token_of
+from tidegate.engine.tables import LISTED, new_key, remember_order, token_of
 from tidegate.record.lines import FACT, NO_SKU, PAID, Array
 
 
@@ -140,7 +140,7 @@ def take_cell(s: State, sku: int, pool: int, units: int, paid: bool, cover_only:
 
 @kernel
 def write_line(
-    s: State, head: Array, line: Array, number: int, top: int, flags: int, pool: int
+    s: State, head: Array, line: Array, number: int, top: int, flags: int, pool: int, listed: bool
 ) -> int:
     """Claim a line's units and write it to the scratch words; the new top comes back.
 
@@ -173,7 +173,7 @@ def write_line(
     if flags & bk.HAS_RECIPE:
         w[bk.recipe_place(top, flags)] = np.uint32(recipe)
     start = top + bk.line_stride(flags)
-    end = charge_line(s, head, line, start)
+    end = charge_line(s, head, line, start, listed)
     gift_of = i64(line["gift_of"])
     w[top + bk.L_MONEY_HIGH] = bk.money_high(
         money, end - start, pool, gift_of if gift_of <= number else 0
@@ -199,15 +199,19 @@ def first_of_order(s: State, rule: int, budget: int) -> bool:
 
 
 @kernel
-def charge_line(s: State, head: Array, line: Array, top: int) -> int:
-    """Charge every rule that the line reaches and note each charge; the new top comes back."""
+def charge_line(s: State, head: Array, line: Array, top: int, listed: bool) -> int:
+    """Charge every rule that the line reaches and note each charge; the new top comes back.
+
+    `listed`: the scratch holds the line's rules from judging it just now.
+    """
     if line["quantity"] == 0:
         return top  # cancelled before its order expired and was paid late
     if line["exception"] != 0 and exception_holds(s, line):
         s.exceptions[i64(line["exception"])]["units_left"] -= i64(line["quantity"])
     limits = not exempt(s, line, LIMIT_EXCEEDED)
     budgets = not exempt(s, line, BUDGET_EXHAUSTED)
-    for k in range(line_rules(s, line, i64(head["channel"]))):
+    count = s.scratch_keys[LISTED] if listed else line_rules(s, line, i64(head["channel"]))
+    for k in range(count):
         rule = s.scratch_rule[k]
         once = s.rules[rule]["basis"] == ORDERS
         keyed = i64(s.rules[rule]["keyed"])
@@ -234,9 +238,10 @@ def key_just_made(s: State, line: Array, kind: int) -> int:
 
 
 @kernel
-def take_keys(s: State, line: Array, unpaid: bool) -> int:
+def take_keys(s: State, line: Array, unpaid: bool, judged: bool) -> int:
     """Make rows for the order's verified keys, count the unpaid hold; how many keys there are."""
-    find_keys(s, line)
+    if not judged:
+        find_keys(s, line)
     count = 0
     for kind in range(4):
         if s.scratch_keys[4 + kind] == 0:
@@ -252,11 +257,14 @@ def take_keys(s: State, line: Array, unpaid: bool) -> int:
 
 
 @kernel
-def build_block(s: State, lines: Array, first: int, last: int, mask: int, expires_s: int) -> int:
+def build_block(
+    s: State, lines: Array, first: int, last: int, mask: int, expires_s: int, judged: bool
+) -> int:
     """Claim and charge everything the order asks for and write its block; the block comes back."""
     w = s.scratch_words
     flags = optional_flags(s, lines, first, last)
-    keys = take_keys(s, lines[first], lines[first]["flags"] & PAID == 0)
+    keys = take_keys(s, lines[first], lines[first]["flags"] & PAID == 0, judged)
+    listed = judged and last - first == 1 and lines[first]["exception"] == 0
     day = s.scalars[LOCAL_DAY]
     top = 2
     if flags & bk.IS_FACT:
@@ -273,7 +281,7 @@ def build_block(s: State, lines: Array, first: int, last: int, mask: int, expire
         flags |= bk.IN_QUEUE
         s.scalars[HOLD_LAST_S] = expires_s
     for i in range(first, last):
-        top = write_line(s, lines[first], lines[i], i - first, top, flags, pool)
+        top = write_line(s, lines[first], lines[i], i - first, top, flags, pool, listed)
     w[0] = np.uint32(expires_s)
     w[1] = np.uint32((last - first) | (keys << 8) | (flags << 12) | (day << 16))
     block = bk.block_alloc(s, top)
@@ -292,11 +300,15 @@ def accept_order(
     mask: int,
     hashed: Word,
     print_: Word,
+    judged: bool,
 ) -> int:
-    """Everything an acceptance does; units not covered (facts only) come back."""
+    """Everything an acceptance does; units not covered (facts only) come back.
+
+    `judged`: all guards passed just now, so keys and rules stand in the scratch already.
+    """
     line = lines[first]
     expires_s = hold_expiry_s(s, line)
-    block = build_block(s, lines, first, last, mask, expires_s)
+    block = build_block(s, lines, first, last, mask, expires_s, judged)
     state = COMMITTED if line["flags"] & PAID else PRE_HELD
     number = remember_order(
         s, line["id_hi"], line["id_lo"], hashed, print_, state, i64(line["channel"]), block

@@ -55,7 +55,7 @@ def apply_payment(s: State, row: int) -> None:
     if s.orders[row]["state"] == EXPIRED:
         count = order_lines_back(s, row)
         bk.block_free(s, block)
-        s.orders[row]["block"] = np.uint32(build_block(s, s.scratch_lines, 0, count, 0, 0))
+        s.orders[row]["block"] = np.uint32(build_block(s, s.scratch_lines, 0, count, 0, 0, False))
         s.orders[row]["state"] = COMMITTED
         return
     flags = bk.block_flags(s, block)

@@ -22,6 +22,7 @@ from tidegate.engine.layout import (
     State,
 )
 from tidegate.engine.tables import (
+    HINT_COUNT,
     HINT_WORDS,
     HINTED_COUNTERS,
     HINTS,
@@ -54,34 +55,47 @@ def order_end(lines: Array, first: int) -> int:
 def touch_ahead(s: State, lines: Array, first: int, last: int) -> None:
     """Look up the table rows of the next lines, stage by stage, so that cache misses overlap.
 
-    Only reads, and leaves hints (see `tables.HINTS`).
+    Only reads, and leaves hints (see `tables.HINTS`). What is read for nothing but the cache is
+    summed up and kept, or the compiler would leave the reads out.
     """
     seen = u64(0)
+    kinds = 0
     for i in range(first, last):
         line = lines[i]
         bucket = index_bucket(s.order_index, hash_id(s, line["id_hi"], line["id_lo"]))
         seen += u64(s.order_index.words[bucket + 15])
-        for kind in range(4):
-            token = token_of(line, kind)
-            if token != u64(0):
-                bucket = index_bucket(s.key_index, hash_key(s, token))
-                seen += u64(s.key_index.words[bucket + 15])
-    for i in range(first, last):
-        for kind in range(4):
-            token = token_of(lines[i], kind)
-            key = NONE
-            if token != u64(0):
-                key = find_key(s, token)
-            s.scratch_touch[(i - first) * HINT_WORDS + kind] = key
+        kinds |= i64(line["verified"])
+    for kind in range(4):
+        if (kinds >> kind) & 1:
+            seen += touch_keys(s, lines, first, last, kind)
+        else:
+            for i in range(first, last):
+                s.scratch_touch[(i - first) * HINT_WORDS + kind] = NONE
     for i in range(first, last):
         seen += touch_counters(s, lines[i], (i - first) * HINT_WORDS)
-    for i in range((last - first) * HINT_WORDS):
-        place = i & (HINT_WORDS - 1)
-        if 4 <= place < 4 + HINTED_COUNTERS and s.scratch_touch[i] != NONE:
-            rule_kind = s.scratch_touch[i]
-            key = s.scratch_touch[i - place + (rule_kind & 3)]
-            s.scratch_touch[i + HINTED_COUNTERS] = find_counter(s, rule_kind, key)
-    s.scratch_keys[15] = i64(seen & u64(0xFFFF))  # or the reads would be left out
+    for i in range(first, last):
+        hints = (i - first) * HINT_WORDS
+        for h in range(hints + 4, hints + 4 + s.scratch_touch[hints + HINT_COUNT]):
+            rule_kind = s.scratch_touch[h]
+            key = s.scratch_touch[hints + (rule_kind & 3)]
+            s.scratch_touch[h + HINTED_COUNTERS] = find_counter(s, rule_kind, key)
+    s.scratch_keys[15] = i64(seen & u64(0xFFFF))
+
+
+@kernel
+def touch_keys(s: State, lines: Array, first: int, last: int, kind: int) -> Word:
+    """Look up one kind of identity key of the next lines: first the buckets, then the rows."""
+    seen = u64(0)
+    for i in range(first, last):
+        bucket = index_bucket(s.key_index, hash_key(s, token_of(lines[i], kind)))
+        seen += u64(s.key_index.words[bucket + 15])
+    for i in range(first, last):
+        token = token_of(lines[i], kind)
+        key = NONE
+        if token != u64(0):
+            key = find_key(s, token)
+        s.scratch_touch[(i - first) * HINT_WORDS + kind] = key
+    return seen
 
 
 @kernel
@@ -95,17 +109,18 @@ def touch_counters(s: State, line: Array, hints: int) -> Word:
         for p in range(start, start + i64(s.skus[sku]["plan_count"])):
             rule = i64(s.plans[p])
             keyed = i64(s.rules[rule]["keyed"])
-            for kind in range(4):
+            kind = 0
+            while keyed != 0:
                 key = s.scratch_touch[hints + kind]
-                if (keyed >> kind) & 1 == 0 or key == NONE or found == HINTED_COUNTERS:
-                    continue
-                hashed = hash_counter(s, rule * 4 + kind, key)
-                bucket = index_bucket(s.counter_index, hashed)
-                seen += u64(s.counter_index.words[bucket + 15])
-                s.scratch_touch[hints + 4 + found] = rule * 4 + kind
-                found += 1
-    for h in range(hints + 4 + found, hints + 4 + HINTED_COUNTERS):
-        s.scratch_touch[h] = NONE
+                if keyed & 1 and key != NONE and found < HINTED_COUNTERS:
+                    hashed = hash_counter(s, rule * 4 + kind, key)
+                    bucket = index_bucket(s.counter_index, hashed)
+                    seen += u64(s.counter_index.words[bucket + 15])
+                    s.scratch_touch[hints + 4 + found] = rule * 4 + kind
+                    found += 1
+                keyed >>= 1
+                kind += 1
+    s.scratch_touch[hints + HINT_COUNT] = found
     return seen
 
 
@@ -181,7 +196,7 @@ def decide_orders(s: State, lines: Array, outcomes: Array) -> int:
             answer_again(s, entry, print_, fact, out)
         elif judge(s, lines, first, last, out, False):
             out["short"] = np.uint32(
-                accept_order(s, lines, first, last, i64(out["mask"]), hashed, print_)
+                accept_order(s, lines, first, last, i64(out["mask"]), hashed, print_, not fact)
             )
         else:
             remember_refusal(
@@ -221,7 +236,7 @@ def fold_orders(s: State, lines: Array, outcomes: Array) -> int:
             hashed = hash_id(s, line["id_hi"], line["id_lo"])
             print_ = fingerprint(s, lines, first, last)
             if out["reason"] == 0:
-                accept_order(s, lines, first, last, i64(out["mask"]), hashed, print_)
+                accept_order(s, lines, first, last, i64(out["mask"]), hashed, print_, False)
             else:
                 remember_refusal(
                     s,

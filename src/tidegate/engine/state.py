@@ -20,7 +20,7 @@ DEFAULTS = {
     lo.HOLD_CAP: 0,
     lo.LATE_PAYMENT_S: 3_600,
     lo.QUANTITY_MAX_ORDER: 1_000_000,
-    lo.REFUSAL_MEMORY_S: 86_400,
+    lo.REFUSAL_MEMORY_S: 86_400 + 600,  # longer than an order may be old (`guards.too_old`)
     lo.ORDER_MEMORY_S: 400 * 86_400,
     lo.ORDER_AGE_MAX_MS: 86_400_000,
     lo.PRICING_VERSION: 1,
@@ -168,7 +168,7 @@ def state_parts(s: State, used: Counts) -> list[tuple[str, Array]]:
     parts += ring_parts("refusals", s.refusals, c[lo.REFUSAL_BASE], c[lo.REFUSAL_COUNT])
     parts += ring_parts("late", s.late, c[lo.LATE_BASE], c[lo.LATE_COUNT])
     parts += index_parts("order_index", s.order_index)
-    parts += [("keys@0", s.keys[: c[lo.KEY_COUNT]])] + index_parts("key_index", s.key_index)
+    parts += [("keys@0", s.keys[: c[lo.KEY_COUNT]]), *index_parts("key_index", s.key_index)]
     parts += [("counters@0", s.counters[: c[lo.COUNTER_COUNT]])]
     parts += index_parts("counter_index", s.counter_index)
     parts += [("blocks@0", s.blocks[: c[lo.BLOCK_TOP]]), ("block_free@0", s.block_free)]

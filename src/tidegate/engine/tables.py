@@ -36,12 +36,14 @@ DAY_MS = 86_400_000
 EVICT_MAX = 4_096  # rows forgotten a batch
 
 # Looked up ahead for one line (`orders.touch_ahead`), in `scratch_touch`: four key rows, then the
-# counters of its SKU's rules as (rule and kind) and row. `scratch_keys[HINTS]` is where the order
-# being decided has its own, NONE = nowhere. Rows never move, so a row that was found stays right;
-# one that was not found may have been made since.
-HINTED_COUNTERS = 6
+# counters of its SKU's rules as (rule and kind), then their rows, last how many. Where the order
+# being decided has its own stands in `scratch_keys[HINTS]`, NONE = nowhere. Rows never move, so a
+# row that was found stays right; one that was not found may have been made since.
+HINTED_COUNTERS = 5
 HINT_WORDS = 16
+HINT_COUNT = 15
 HINTS = 14
+LISTED = 9  # place in `scratch_keys`: how many rules the line judged last reaches
 
 
 @kernel
@@ -181,9 +183,10 @@ def hinted_counter(s: State, rule_kind: int, key: int) -> int:
     """The row of a limit counter, or NONE; what was looked up ahead is not looked up again."""
     hints = s.scratch_keys[HINTS]
     if hints != NONE:
-        for h in range(hints + 4, hints + 4 + HINTED_COUNTERS):
-            if s.scratch_touch[h] == rule_kind and s.scratch_touch[h + HINTED_COUNTERS] != NONE:
-                return s.scratch_touch[h + HINTED_COUNTERS]
+        for h in range(hints + 4, hints + 4 + s.scratch_touch[hints + HINT_COUNT]):
+            if s.scratch_touch[h] == rule_kind:
+                row = s.scratch_touch[h + HINTED_COUNTERS]
+                return row if row != NONE else find_counter(s, rule_kind, key)
     return find_counter(s, rule_kind, key)
 
 
