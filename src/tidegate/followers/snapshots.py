@@ -14,6 +14,7 @@ from tidegate.journal.follow import BATCH, Follower, Head, JournalReader
 
 DECISIONS = 1_000_000  # between two snapshots
 KEEP = 2
+STEP_BYTES = 2 << 20  # of entries, so that one step stays short
 
 
 class SnapshotFollower:
@@ -39,6 +40,16 @@ class SnapshotFollower:
         """The newest entry folded."""
         return self._follower.cursor.seq
 
+    @property
+    def head(self) -> Head:
+        """The entry that the machine is as of."""
+        return self._follower.cursor
+
+    @property
+    def machine(self) -> Machine:
+        """The folded machine, to look at between steps."""
+        return self._machine
+
     def lag(self) -> int:
         """Entries not folded yet."""
         return self._follower.lag()
@@ -46,7 +57,7 @@ class SnapshotFollower:
     def step(self) -> bool:
         """Fold what is new, at most a few megabytes; whether there was anything."""
         before = self._follower.cursor
-        entries = self._follower.poll()
+        entries = self._follower.poll(STEP_BYTES)
         for entry in entries:
             if entry.kind == BATCH:
                 self._machine.fold(entry.payload)

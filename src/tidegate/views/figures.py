@@ -43,7 +43,7 @@ class MinuteFigures(NamedTuple):
 
 
 class SkuFigures(NamedTuple):
-    """One SKU over a stretch of time: accepted lines, units and money; units refused with orders."""
+    """One SKU over a stretch of time: accepted lines, units, money; units of refused orders."""
 
     sku: int
     lines: int

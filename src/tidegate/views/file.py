@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from tidegate.journal.follow import GENESIS, Head
-from tidegate.storage.sqlite_schema import Migration, Schema, open_database
+from tidegate.journal.follow import GENESIS, Head, RolledBack
+from tidegate.storage.sqlite_schema import (
+    Migration,
+    Schema,
+    SchemaTooNew,
+    WrongDatabase,
+    open_database,
+)
 
 ORDERS = "orders"  # the cursor of everything that is projected from events
 STOCK = "stock"  # the cursor of the cells, which come from a folded machine
 READ_TIMEOUT_S = 5.0
+BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 CACHE_KIB = 16 * 1024
 
 _TABLES = (
@@ -56,6 +63,10 @@ class ViewsMoved(Exception):
     """Somebody else moved these views on: two processes follow one store. Nothing was stored."""
 
 
+class OtherViews(Exception):
+    """The views of another journal lie here. Nothing was changed."""
+
+
 class Cursor(NamedTuple):
     """How far a view has followed: the last entry it holds, and when that one was decided."""
 
@@ -66,7 +77,7 @@ class Cursor(NamedTuple):
 def open_views(path: Path, stream: str) -> sqlite3.Connection:
     """Open the views of a shop for writing; make them where there are none.
 
-    Raises storage's errors, and ValueError for the views of another journal.
+    Raises storage's errors and OtherViews.
     """
     connection = open_database(path, SCHEMA, cache_kib=CACHE_KIB)
     try:
@@ -87,7 +98,7 @@ def open_views(path: Path, stream: str) -> sqlite3.Connection:
 def _require_stream(connection: sqlite3.Connection, path: Path, stream: str) -> None:
     found = connection.execute("SELECT DISTINCT stream FROM cursor").fetchall()
     if found != [(stream,)]:
-        raise ValueError(f"{path} holds the views of {found[0][0]}, not of {stream}")
+        raise OtherViews(f"{path} holds the views of {found[0][0]}, not of {stream}")
 
 
 def read_views(path: Path) -> sqlite3.Connection:
@@ -140,6 +151,23 @@ def forget_views(path: Path) -> None:
     for suffix in ("-wal", "-shm", ""):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     _wish(path).unlink(missing_ok=True)
+
+
+def is_beyond_use(error: BaseException) -> bool:
+    """Whether views that gave this error can only be built again."""
+    if isinstance(error, sqlite3.DatabaseError):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in BROKEN
+    return isinstance(error, RolledBack | SchemaTooNew | WrongDatabase | OtherViews)
+
+
+def set_aside(path: Path) -> Path:
+    """Put unusable views where they are in nobody's way, for whoever wants to know why."""
+    aside = path.with_name(path.name + ".broken")
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    if path.exists():
+        path.replace(aside)
+    return aside
 
 
 def file_identity(path: Path) -> tuple[int, int]:
