@@ -4,6 +4,7 @@ Always holds: everything it makes lies in a temporary folder that is removed aft
 the acts themselves.
 """
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ import typer
 app = typer.Typer()
 
 DEFAULT_SEED = 20211026
+WIDTH_WITHOUT_TERMINAL = 140
 
 
 @app.command(name="demo")
@@ -44,7 +46,8 @@ def demo(
     from tidegate.demo.shop_api import CallRefused
     from tidegate.demo.table import report
 
-    console = Console()
+    # A file or pipe has no width of its own; the table needs one.
+    console = Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
     with tempfile.TemporaryDirectory(prefix="tidegate-demo-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

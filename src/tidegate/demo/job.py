@@ -39,7 +39,7 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
     connections: int = 48
     depth: int = 2  # requests under way on one connection
     batch_lines: int = 2_000  # sales in one request
-    patience_s: float = 60.0  # without any answer for so long it gives up
+    patience_s: float = 180.0  # without any answer for so long it gives up
 
     def terms(self) -> Terms:
         """What its bodies share."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from tidegate.demo.answers import REPEATED_LATER, read_heard
-from tidegate.demo.crowd import Crowd, figures, make_crowd
+from tidegate.demo.crowd import ASSUMPTIONS, Crowd, figures, make_crowd
 from tidegate.demo.fleet import Fleet
 from tidegate.demo.job import Job
 from tidegate.demo.judge import Case, Verdict
@@ -95,7 +95,7 @@ class Night:
         fleet = Fleet(self.folder, job, "own-floor")
         title = ("own shop, first two minutes: the floor refuses", "自营店头两分钟：保本价拦截")
         with self.stage.act(*title, total=self.first_attempt) as watch:
-            fleet.run(watch)
+            watch(fleet.run(watch))
         self.case.own_answers += fleet.answers
         refused = {h.order for file in fleet.answers for h in read_heard(Path(file))}
         return len(refused)
@@ -231,11 +231,26 @@ class Night:
         return msgspec.json.decode(done.stdout, type=Verdict)
 
 
+def introduce(crowd: Crowd, stage: Stage) -> None:
+    """Say who comes, and what about them is published and what assumed."""
+    counted = figures(crowd)
+    stage.say(
+        f"          {counted.buyers:,} buyers, {counted.orders:,} orders, {counted.attempts:,} "
+        f"sendings; {counted.large_orders} orders of 50 boxes or more, the largest of "
+        f"{counted.largest_units:,}; {counted.peak_per_s:,} sendings in the busiest second, "
+        f"{counted.mean_per_s:g} buyers a second on average",
+        "人潮概况",
+    )
+    for assumption in ASSUMPTIONS:
+        stage.say(f"          assumed: {assumption}", "假设")
+
+
 def play(folder: Path, seed: int, scale: float, console: Console) -> NightResult:
     """The whole night. Raises ServerFailed, CallRefused, LoadFailed, JudgeFailed."""
     stage = Stage(console)
     with stage.act("the crowd is drawn", "生成人潮"):
         crowd = make_crowd(seed, scale)
+    introduce(crowd, stage)
     with stage.act("the model ERP takes the crowd", "模型 ERP 承接人潮"):
         erp = erp_runs(crowd)
     night = Night(folder, crowd, stage)

@@ -24,8 +24,8 @@ class Stage:
         self.acts: list[Act] = []
 
     def say(self, english: str, chinese: str) -> None:
-        """One line of text."""
-        self._console.print(f"{english} · {chinese}", markup=False, highlight=False)
+        """One line of text; a narrow terminal breaks it, not we."""
+        self._console.print(f"{english} · {chinese}", markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def act(self, english: str, chinese: str, total: int | None = None) -> Iterator[Watch]:

@@ -185,7 +185,7 @@ def erp_table(runs: Iterable[ErpRun]) -> RenderableType:
         out = run.outcome
         table.add_row(
             f"{run.name} {run.chinese}",
-            f"{run.parameters.deductions_per_s:g}",
+            f"{run.parameters.deductions_per_s:.4g}",
             number(out.oversold_units),
             number(out.buyers_over_limit),
             number(out.peak_queue_jobs + out.peak_left_to_pull_jobs),
@@ -198,7 +198,7 @@ def erp_table(runs: Iterable[ErpRun]) -> RenderableType:
 def erp_caption(p: ErpParameters) -> str:
     """The parameters in words: what is published, what is assumed."""
     return (
-        f"{p.deductions_per_s:g} deductions a second (JD's figure for plain database rows, scaled "
+        f"{p.deductions_per_s:g} deductions a second (quoted for plain database rows at JD, scaled "
         f"with the crowd), a queue of {p.queue_capacity_jobs:,}, a pull and a stock sync every "
         f"{p.pull_every_s} s (a store ERP's documented interval); a limit check not answered in "
         f"{p.limit_check_timeout_ms / 1000:g} s lets the order pass (assumed)."
