@@ -272,6 +272,30 @@ def test_who_is_due_is_somebody_new_even_before_the_sweep(
     assert token_of(table, "a") == new
 
 
+def test_who_was_never_settled_is_due_all_the_same(table: IdentityTable, today: Days) -> None:
+    table.set_period_end(DAY)
+    token = token_of(table, "a")
+    assert table.unsettled_count == 1
+    today.day = DAY + RETENTION_DAYS + 1
+    assert token_of(table, "a") != token
+
+
+def test_a_sweep_by_another_process_is_final(path: Path, today: Days) -> None:
+    one, two = (IdentityTable.open(path, KEY, today) for _ in range(2))
+    one.set_period_end(DAY)
+    token = token_of(one, "a")
+    assert token_of(two, "a") == token  # and two holds the arrival in its own memory
+    today.day = DAY + RETENTION_DAYS + 1
+    one.tick()
+    two.tick()
+    assert one.sweep().deleted == 1
+    new = token_of(two, "a")
+    assert new != token
+    assert token_of(one, "a") == new
+    one.close()
+    two.close()
+
+
 def test_a_running_period_keeps_who_was_not_seen(table: IdentityTable, today: Days) -> None:
     table.set_period_end(DAY + 10_000)  # cut to the retention
     token_of(table, "a")
