@@ -62,9 +62,14 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         "id_reused", True, "this id was already used with other content", "订单号已被其他内容使用"
     ),
     Reason.ORDER_TOO_OLD: ReasonText(
-        "order_too_old", True, "placed more than 24 hours ago", "下单时间超过 24 小时"
+        "order_too_old",
+        True,
+        "placed more than 24 hours ago, or in the future",
+        "下单时间超过 24 小时或在未来",
     ),
-    Reason.SHOP_PAUSED: ReasonText("shop_paused", True, "the shop is paused", "店铺已暂停销售"),
+    Reason.SHOP_PAUSED: ReasonText(
+        "shop_paused", True, "the shop is paused or has no such channel", "店铺已暂停销售或无此渠道"
+    ),
     Reason.PROMOTION_PAUSED: ReasonText(
         "promotion_paused", True, "the promotion is paused or unknown", "促销已暂停或不存在"
     ),

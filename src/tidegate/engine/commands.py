@@ -7,6 +7,8 @@ stand behind an exception is checked here as well, by their tokens.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue, Place, place_key, plan_of
@@ -37,7 +39,7 @@ def numbered(table: dict[str, int], code: str, first: int, most: int) -> int:
 
 def next_version(ctx: Context) -> int:
     """The pricing version after the one in force."""
-    return int(ctx.state.scalars[lo.PRICING_VERSION]) + 1
+    return bound(int(ctx.state.scalars[lo.PRICING_VERSION]) + 1, 1, (1 << 32) - 1)
 
 
 def put_sku(ctx: Context, c: f.PutSku) -> f.Fact:
@@ -50,6 +52,8 @@ def put_sku(ctx: Context, c: f.PutSku) -> f.Fact:
             raise Refused(Reason.OUT_OF_BOUNDS)
         parts.append((part, bound(each, 1, 10_000)))
     bound(len(parts), 0, lo.PARTS_MAX)
+    if parts and ctx.state.cells[:, number].view(np.int64).any() and not is_bundle(ctx, number):
+        raise Refused(Reason.OUT_OF_BOUNDS)  # it has stock of its own, which a bundle cannot have
     if any(number == p for parts_ in ctx.catalogue.parts.values() for p, _ in parts_) and parts:
         raise Refused(Reason.OUT_OF_BOUNDS)
     return f.SkuPut(
@@ -66,6 +70,11 @@ def put_sku(ctx: Context, c: f.PutSku) -> f.Fact:
         pricing_version=price_version(ctx, number, c),
         parts=parts,
     )
+
+
+def is_bundle(ctx: Context, number: int) -> bool:
+    """Whether a SKU is a bundle now."""
+    return bool(ctx.catalogue.parts.get(number))
 
 
 def price_version(ctx: Context, number: int, c: f.PutSku) -> int:
@@ -179,7 +188,7 @@ def put_rule(ctx: Context, c: f.PutRule) -> f.Fact:
     target = scope_target(ctx, c.scope, c.target)
     basis, window = lo.BASIS_NAMES.index(c.basis), lo.WINDOW_NAMES.index(c.window)
     row = ctx.state.rules[number]
-    if row["known"] and (row["basis"] != basis or row["window"] != window):
+    if c.code in ctx.catalogue.rules and (row["basis"] != basis or row["window"] != window):
         raise Refused(Reason.OUT_OF_BOUNDS)  # what was counted would change its meaning
     budget = -1 if c.budget is None else bound(c.budget, 0, 1 << 50)
     return f.RulePut(
@@ -304,9 +313,24 @@ JUDGES: dict[type[f.Command], Callable[[Context, Any], f.Fact]] = {
 }  # fmt: skip
 
 
+def bound_lists(ctx: Context, fact: f.Fact) -> None:
+    """Plans and lists are only ever added to (old orders need them): there must be room."""
+    s = ctx.state
+    plans = {tuple(rules) for _, _, rules in getattr(fact, "plans", [])}
+    bound(int(s.scalars[lo.PLAN_TOP]) + sum(map(len, plans)), 0, len(s.plans))
+    words = 0
+    if isinstance(fact, f.SkuPut):
+        words = 1 + 2 * len(fact.parts)
+    elif isinstance(fact, f.ExceptionPut):
+        words = 1 + len(fact.skus)
+    bound(int(s.scalars[lo.RECIPE_TOP]) + words, 0, len(s.recipes))
+
+
 def judge_command(ctx: Context, command: f.Command) -> tuple[Reason, f.Fact | None]:
     """The verdict on a command and, when it is accepted, the fact it becomes."""
     try:
-        return Reason.ACCEPTED, JUDGES[type(command)](ctx, command)
+        fact = JUDGES[type(command)](ctx, command)
+        bound_lists(ctx, fact)
     except Refused as refused:
         return refused.reason, None
+    return Reason.ACCEPTED, fact

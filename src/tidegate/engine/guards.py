@@ -12,12 +12,13 @@ from tidegate.engine.layout import (
     DEMAND_MAX,
     NOW_MS,
     ORDER_AGE_MAX_MS,
+    ORDER_MEMORY_S,
     PAUSED,
     QUANTITY_MAX_ORDER,
     SHOP_FLAGS,
     State,
 )
-from tidegate.record.lines import Array
+from tidegate.record.lines import MONEY_FEN_MAX, QUANTITY_MAX, Array
 
 OK = 0
 ID_REUSED = int(Reason.ID_REUSED)
@@ -39,6 +40,9 @@ BUDGET_EXHAUSTED = int(Reason.BUDGET_EXHAUSTED)
 STOCK_SHORT = int(Reason.STOCK_SHORT)
 
 COST_UNKNOWN = -1
+LINE_FLOOR_MAX = 1 << 50  # above the price of any line; 64 of them add up without overflow
+CLOCK_SKEW_MS = 300_000  # how far a front process's clock may run ahead of ours
+DAY_MS = 86_400_000
 
 
 @kernel
@@ -76,15 +80,51 @@ def exempt(s: State, line: Array, reason: int) -> bool:
 
 @kernel
 def too_old(s: State, lines: Array, first: int) -> int:
-    """Orders placed more than 24 hours ago are not taken."""
-    if i64(lines[first]["placed_at_ms"]) + s.scalars[ORDER_AGE_MAX_MS] < s.scalars[NOW_MS]:
+    """Orders placed more than 24 hours ago are not taken, nor orders of the future.
+
+    A refusal is remembered longer than the order could be placed again (`REFUSAL_MEMORY_S`).
+    """
+    placed, now = i64(lines[first]["placed_at_ms"]), s.scalars[NOW_MS]
+    if placed < now - s.scalars[ORDER_AGE_MAX_MS] or placed > now + CLOCK_SKEW_MS:
         return ORDER_TOO_OLD
     return OK
 
 
 @kernel
+def no_fact(s: State, lines: Array, first: int, last: int) -> int:
+    """What no sale of a marketplace can be, so that even a fact is refused.
+
+    Counts and sums that would break the books, and a time from which nobody could tell whether it
+    is a repeat of one that has left the memory.
+    """
+    placed, now = i64(lines[first]["placed_at_ms"]), s.scalars[NOW_MS]
+    if placed < now - 1000 * s.scalars[ORDER_MEMORY_S] + 2 * DAY_MS or placed > now + DAY_MS:
+        return ORDER_TOO_OLD
+    for i in range(first, last):
+        quantity, money = i64(lines[i]["quantity"]), i64(lines[i]["receivable_fen"])
+        if quantity > QUANTITY_MAX:
+            return ORDER_TOO_LARGE
+        if quantity <= 0:
+            return QUANTITY_BELOW_MINIMUM
+        if money > MONEY_FEN_MAX:
+            return PRICE_MISMATCH
+        if money < 0:
+            return PRICE_BELOW_FLOOR
+    return OK
+
+
+@kernel
+def no_channel(s: State, line: Array) -> int:
+    """Through a channel that does not exist the shop sells nothing."""
+    return OK if s.channels[i64(line["channel"])]["known"] != 0 else SHOP_PAUSED
+
+
+@kernel
 def paused(s: State, lines: Array, first: int, last: int, scope: int) -> int:
-    """Shop, promotion (an unknown one counts as paused) or SKU paused; `scope` is the reason."""
+    """Shop, promotion or SKU (with a bundle's parts) paused; `scope` is the reason.
+
+    A promotion that does not exist counts as paused, whatever an exception says.
+    """
     for i in range(first, last):
         line = lines[i]
         stopped = False
@@ -93,12 +133,27 @@ def paused(s: State, lines: Array, first: int, last: int, scope: int) -> int:
         elif scope == PROMOTION_PAUSED:
             if line["promotion"] != 0:
                 p = s.promotions[i64(line["promotion"])]
-                stopped = p["known"] == 0 or p["flags"] & PAUSED != 0
-        elif i64(line["sku"]) < s.skus.shape[0]:
-            stopped = s.skus[i64(line["sku"])]["flags"] & PAUSED != 0
+                if p["known"] == 0:
+                    return PROMOTION_PAUSED
+                stopped = p["flags"] & PAUSED != 0
+        else:
+            stopped = sku_flags(s, i64(line["sku"])) & PAUSED != 0
         if stopped and not exempt(s, line, scope):
             return scope
     return OK
+
+
+@kernel
+def sku_flags(s: State, sku: int) -> int:
+    """The flags of a SKU and, for a bundle, of its parts."""
+    if not known_sku(s, sku):
+        return 0
+    flags = i64(s.skus[sku]["flags"])
+    recipe = i64(s.skus[sku]["recipe"])
+    if recipe != 0:
+        for p in range(s.recipes[recipe]):
+            flags |= i64(s.skus[i64(s.recipes[recipe + 1 + 2 * p])]["flags"])
+    return flags
 
 
 @kernel
@@ -149,17 +204,37 @@ def too_large(s: State, lines: Array, first: int, last: int, demand: int) -> int
     """No more units of a SKU than one order may have, nor of all SKUs together."""
     total = 0
     for i in range(first, last):
-        total += max(0, i64(lines[i]["quantity"]))
-        if i64(lines[i]["quantity"]) > 1_000_000:
+        if i64(lines[i]["quantity"]) > QUANTITY_MAX:
             return ORDER_TOO_LARGE
-    if total > s.scalars[QUANTITY_MAX_ORDER] and not exempt(s, lines[first], ORDER_TOO_LARGE):
+        if not exempt(s, lines[i], ORDER_TOO_LARGE):
+            total += max(0, i64(lines[i]["quantity"]))
+    if total > s.scalars[QUANTITY_MAX_ORDER]:
         return ORDER_TOO_LARGE
     for d in range(demand):
-        most = i64(s.skus[s.scratch_demand[d, 0]]["quantity_max"])
+        sku = s.scratch_demand[d, 0]
+        most = i64(s.skus[sku]["quantity_max"])
         if most != 0 and s.scratch_demand[d, 1] > most:
-            if not exempt(s, lines[first], ORDER_TOO_LARGE):
+            if unexempted_units(s, lines, first, last, sku) > most:
                 return ORDER_TOO_LARGE
     return OK
+
+
+@kernel
+def unexempted_units(s: State, lines: Array, first: int, last: int, sku: int) -> int:
+    """Units of a SKU, in bundles too, on lines that no exception lets be large."""
+    units = 0
+    for i in range(first, last):
+        if exempt(s, lines[i], ORDER_TOO_LARGE):
+            continue
+        quantity, ordered = max(0, i64(lines[i]["quantity"])), i64(lines[i]["sku"])
+        if ordered == sku:
+            units += quantity
+        recipe = i64(s.skus[ordered]["recipe"])
+        if recipe != 0:
+            for p in range(s.recipes[recipe]):
+                if s.recipes[recipe + 1 + 2 * p] == sku:
+                    units += quantity * i64(s.recipes[recipe + 2 + 2 * p])
+    return units
 
 
 @kernel
@@ -169,10 +244,13 @@ def too_small(s: State, lines: Array, first: int, last: int, demand: int) -> int
         if lines[i]["quantity"] <= 0:
             return QUANTITY_BELOW_MINIMUM
     for d in range(demand):
-        least = i64(s.skus[s.scratch_demand[d, 0]]["quantity_min"])
-        if s.scratch_demand[d, 2] == 1 and s.scratch_demand[d, 1] < least:
-            if not exempt(s, lines[first], QUANTITY_BELOW_MINIMUM):
-                return QUANTITY_BELOW_MINIMUM
+        sku = s.scratch_demand[d, 0]
+        if s.scratch_demand[d, 2] == 1 and s.scratch_demand[d, 1] < i64(
+            s.skus[sku]["quantity_min"]
+        ):
+            for i in range(first, last):
+                if lines[i]["sku"] == sku and not exempt(s, lines[i], QUANTITY_BELOW_MINIMUM):
+                    return QUANTITY_BELOW_MINIMUM
     return OK
 
 
@@ -192,15 +270,28 @@ def price_changed(s: State, lines: Array, first: int, last: int) -> int:
 
 
 @kernel
+def price_mismatch(lines: Array, first: int, last: int) -> int:
+    """The lines must add up to what was charged, and each amount must be possible."""
+    if lines[first]["mismatch_fen"] != 0:
+        return PRICE_MISMATCH
+    for i in range(first, last):
+        money, platform = i64(lines[i]["receivable_fen"]), i64(lines[i]["platform_fen"])
+        if money > MONEY_FEN_MAX or platform < 0 or platform > max(0, money):
+            return PRICE_MISMATCH
+    return OK
+
+
+@kernel
 def line_floor(s: State, line: Array) -> int:
     """The floor of a whole line in fen, or COST_UNKNOWN; an approved exception replaces it."""
     quantity = i64(line["quantity"])
     if line["exception"] != 0 and exception_holds(s, line):
-        return i64(s.exceptions[i64(line["exception"])]["floor_fen"]) * quantity
-    floor = floor_of(s, i64(line["sku"]))
+        floor = i64(s.exceptions[i64(line["exception"])]["floor_fen"])
+    else:
+        floor = floor_of(s, i64(line["sku"]))
     if floor < 0:
         return COST_UNKNOWN
-    return floor * quantity
+    return min(floor * quantity, LINE_FLOOR_MAX)
 
 
 @kernel

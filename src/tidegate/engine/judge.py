@@ -9,7 +9,7 @@ import numpy as np
 from tidegate.domain.jit import kernel
 from tidegate.engine import claims as c
 from tidegate.engine import guards as g
-from tidegate.engine.layout import State
+from tidegate.engine.layout import PAUSES, State
 from tidegate.record.lines import FACT, Array
 
 LIMITS = g.LIMIT_EXCEEDED
@@ -44,13 +44,17 @@ def judge(s: State, lines: Array, first: int, last: int, out: Array, retake: boo
     Duplicates and reused ids are looked up before (`orders.decide_orders`).
     """
     fact = lines[first]["flags"] & FACT != 0
+    if fact and fails(out, g.no_fact(s, lines, first, last), False):
+        return False
     if not retake and fails(out, g.too_old(s, lines, first), fact):
         return False
-    if fails(out, g.paused(s, lines, first, last, g.SHOP_PAUSED), fact):
+    if fails(out, g.no_channel(s, lines[first]), fact):
+        return False
+    if s.scalars[PAUSES] != 0 and fails(out, g.paused(s, lines, first, last, g.SHOP_PAUSED), fact):
         return False
     if fails(out, g.paused(s, lines, first, last, g.PROMOTION_PAUSED), fact):
         return False
-    if fails(out, g.paused(s, lines, first, last, g.SKU_PAUSED), fact):
+    if s.scalars[PAUSES] != 0 and fails(out, g.paused(s, lines, first, last, g.SKU_PAUSED), fact):
         return False
     if fails(out, g.unknown_sku(s, lines, first, last), fact):
         return False
@@ -73,7 +77,7 @@ def judge_price(
     """The guards about money."""
     if not retake and fails(out, g.price_changed(s, lines, first, last), fact):
         return False
-    if lines[first]["mismatch_fen"] != 0 and fails(out, g.PRICE_MISMATCH, fact):
+    if fails(out, g.price_mismatch(lines, first, last), fact):
         return False
     if fails(out, g.cost_missing(s, lines, first, last), fact):
         return False
@@ -87,6 +91,8 @@ def judge_claims(
     """The guards about what is used up: limits, unpaid holds, budgets, stock."""
     c.find_keys(s, lines[first])
     merged = c.merged_rules(s, lines, first, last, LIMITS)
+    if merged < 0 and fails(out, LIMITS, False):
+        return False
     if fails(out, c.identity_missing(s, merged), fact):
         return False
     if fails(out, c.limit_exceeded(s, merged, out), fact):
@@ -95,6 +101,8 @@ def judge_claims(
         return False
     if any_exception(lines, first, last):
         merged = c.merged_rules(s, lines, first, last, BUDGETS)
+        if merged < 0 and fails(out, BUDGETS, False):
+            return False
     if fails(out, c.budget_exhausted(s, lines, first, last, merged, out), fact):
         return False
     return not fails(out, c.stock_short(s, lines[first], demand, out), fact)

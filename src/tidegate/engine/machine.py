@@ -28,13 +28,14 @@ from tidegate.engine.digest import digest_of
 from tidegate.engine.expiry import due_holds, expire_orders
 from tidegate.engine.index import NONE
 from tidegate.engine.layout import Capacity
+from tidegate.engine.margin import fits, reach
 from tidegate.engine.operations import decide_operations, fold_operations
 from tidegate.engine.orders import decide_orders, fold_orders, forget
 from tidegate.engine.state import Counts, Room, new_state, room, state_parts
 from tidegate.engine.tables import find_id, hash_id, remember_order, remember_refusal
 from tidegate.record import entry as en
 from tidegate.record import facts as f
-from tidegate.record.lines import OUTCOME, Array
+from tidegate.record.lines import OUTCOME, Array, require_orders
 
 EXPIRE_MAX = 1_024  # holds ended by one record
 BATCH_MAX = 1 << 16  # lines of one batch
@@ -57,6 +58,7 @@ class Machine:
         self.catalogue = Catalogue()
         self.writer = en.EntryWriter()
         self._due = np.zeros(EXPIRE_MAX, np.uint64)
+        self._plans, self._reach = (0, 0, 0), (0, 0)  # when the reach was last computed
 
     @property
     def now_ms(self) -> int:
@@ -73,8 +75,12 @@ class Machine:
         scalars[lo.LOCAL_DAY] = max(min(local_day, 0xFFFF), int(scalars[lo.LOCAL_DAY]))
 
     def decide_orders(self, lines: Array) -> Array:
-        """Decide LINE rows (at most BATCH_MAX); one OUTCOME row an order comes back."""
+        """Decide LINE rows (at most BATCH_MAX); one OUTCOME row an order comes back.
+
+        Nothing is decided when the rows are no orders: raises LinesMalformed.
+        """
         assert len(lines) <= BATCH_MAX
+        require_orders(lines)
         outcomes = np.zeros(len(lines), OUTCOME)
         count = decide_orders(self.state, lines, outcomes)
         outcomes = outcomes[:count]
@@ -93,7 +99,10 @@ class Machine:
         self, id_hi: int, id_lo: int, command: f.Command, actor: int, approver: int = 0
     ) -> CommandOutcome:
         """Decide one operator's command. `actor` and `approver` are tokens of people, 0 = none."""
-        body = f.encode(command) + actor.to_bytes(8, "little") + approver.to_bytes(8, "little")
+        try:
+            body = f.encode(command) + actor.to_bytes(8, "little") + approver.to_bytes(8, "little")
+        except (OverflowError, UnicodeEncodeError):  # no number or text that a record can hold
+            return CommandOutcome(Reason.OUT_OF_BOUNDS, False, None)
         seed = int(self.state.secrets[0]).to_bytes(8, "little")
         digest = hashlib.blake2b(body, key=seed, digest_size=8).digest()
         print_ = int.from_bytes(digest, "little")
@@ -163,6 +172,17 @@ class Machine:
         """How much the tables may still take."""
         return room(self.state)
 
+    def fits(self, lines: int, operations: int) -> bool:
+        """Whether a batch of so many lines and operations (commands count as such) may be decided.
+
+        Ask before `begin`; a batch that does not fit must be refused as busy.
+        """
+        c = self.state.scalars
+        plans = (int(c[lo.PLAN_TOP]), int(c[lo.RECIPE_TOP]), len(self.catalogue.rules))
+        if plans != self._plans:
+            self._plans, self._reach = plans, reach(self.state, self.catalogue)
+        return fits(self.state, self._reach, lines, operations)
+
     def parts(self) -> list[tuple[str, Array]]:
         """Every used slice of the state, then the catalogue, in a fixed order."""
         cat = self.catalogue
@@ -218,7 +238,8 @@ class Machine:
             fold_orders(self.state, lines, outcomes)
         elif frame.kind == en.OPERATIONS:
             rows, outcomes = en.read_operations(frame.body)
-            fold_operations(self.state, rows, outcomes)
+            if not fold_operations(self.state, rows, outcomes):
+                raise en.EntryCorrupt("an operation names an order that is not there")
         elif frame.kind == en.EXPIRED:
             expire_orders(self.state, en.read_expired(frame.body))
         elif frame.kind == en.COMMAND:

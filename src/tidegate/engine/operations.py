@@ -10,7 +10,7 @@ from tidegate.domain.jit import Word, i64, kernel, u64
 from tidegate.domain.reasons import Reason
 from tidegate.engine import blocks as bk
 from tidegate.engine.fulfilment import apply_operation, units_open
-from tidegate.engine.guards import known_sku
+from tidegate.engine.guards import known_sku, sku_flags
 from tidegate.engine.index import NONE
 from tidegate.engine.judge import judge
 from tidegate.engine.layout import (
@@ -23,6 +23,7 @@ from tidegate.engine.layout import (
     ON_HOLD,
     OPERATION_DONE,
     PRE_HELD,
+    REFUSED_BIT,
     RELEASED,
     SHOP_FLAGS,
     State,
@@ -138,9 +139,7 @@ def scope_flags(s: State, block: int) -> int:
     place = bk.first_line(s, block)
     optional = bk.block_flags(s, block)
     for _ in range(bk.block_lines(s, block)):
-        sku = i64(s.blocks[place + bk.L_SKU])
-        if known_sku(s, sku):
-            flags |= i64(s.skus[sku]["flags"])
+        flags |= sku_flags(s, i64(s.blocks[place + bk.L_SKU]))
         promotion = i64(s.blocks[place + bk.L_OFFER]) & 0xFFFF
         if promotion != 0:
             flags |= i64(s.promotions[promotion]["flags"])
@@ -252,7 +251,7 @@ def judge_extend(s: State, row: int, op: Array) -> int:
 @kernel
 def judge_operation(s: State, op: Array, entry: int, out: Array) -> int:
     """The verdict on one operation; changes nothing."""
-    if entry == NONE or entry & 0x80000000 or s.orders[entry]["state"] == OPERATION_DONE:
+    if entry == NONE or entry & REFUSED_BIT or s.orders[entry]["state"] == OPERATION_DONE:
         return UNKNOWN_ORDER
     state = s.orders[entry]["state"]
     block = i64(s.orders[entry]["block"])
@@ -310,8 +309,16 @@ def decide_operations(s: State, ops: Array, outcomes: Array) -> None:
 
 
 @kernel
-def fold_operations(s: State, ops: Array, outcomes: Array) -> None:
-    """Apply operations as they were decided."""
+def is_live(s: State, entry: int) -> bool:
+    """Whether an index entry is an order of which something is left."""
+    if entry == NONE or entry & REFUSED_BIT or s.orders[entry]["state"] == OPERATION_DONE:
+        return False
+    return s.orders[entry]["block"] != 0
+
+
+@kernel
+def fold_operations(s: State, ops: Array, outcomes: Array) -> bool:
+    """Apply operations as they were decided; False when one names an order that is not there."""
     forget(s)
     for i in range(ops.shape[0]):
         op = ops[i]
@@ -321,4 +328,8 @@ def fold_operations(s: State, ops: Array, outcomes: Array) -> None:
         entry = find_id(
             s, op["order_hi"], op["order_lo"], hash_id(s, op["order_hi"], op["order_lo"])
         )
-        settle_operation(s, op, i64(outcomes[i]["reason"]), entry, hashed)
+        reason = i64(outcomes[i]["reason"])
+        if reason == OK and not is_live(s, entry):
+            return False
+        settle_operation(s, op, reason, entry, hashed)
+    return True

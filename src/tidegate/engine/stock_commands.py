@@ -79,8 +79,10 @@ def finish_recall(ctx: Context, c: f.FinishRecall) -> f.Fact:
     sku, pool = ctx.sku(c.sku), ctx.pool(c.pool)
     cell = ctx.state.cells[pool, sku]
     quantity = bound(c.quantity, 1, int(cell["recalling"]))
-    debt = int(cell["debt"])  # sold in flight beyond what was left on offer
-    back = max(0, quantity - debt)
+    # Sold in flight beyond what was left on offer, or lost since: that much does not come back.
+    kept = int(cell["recalling"]) - quantity
+    free = int(cell["on_hand"] - cell["pre_held"] - cell["committed"] - cell["debt"]) - kept
+    back = max(0, min(quantity, free))
     return f.StockChanged(
         "recall_finished",
         sku,

@@ -5,7 +5,8 @@ from its smallest value in as few bytes as the largest distance needs. What is w
 to the last bit, whatever the rows hold: arithmetic is modulo 2^64 throughout.
 
 Layout of a packed table: u32 row count, u16 column count, u16 zero; then for each column u64 base,
-u8 width (0 = constant), 7 bytes of a unit price (see `LINE_PRODUCT`); then the columns with width > 0, each padded to 8 bytes.
+u8 width (0 = constant), 7 bytes of a unit price (see `LINE_PRODUCT`); then the columns with
+width > 0, each padded to 8 bytes.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tidegate.domain.jit import i64, kernel, u64
+from tidegate.record.corrupt import ColumnCorrupt
 from tidegate.record.lines import LINE, OPERATION, OUTCOME, Array
 
 HEAD_BYTES = 8
@@ -155,8 +157,8 @@ def pack_rows(
 ) -> int:
     """Pack rows (as 64-bit words) into `out`; the number of bytes written comes back.
 
-    `column` and `other` are scratch of one word a row, `differs` of one a word of a row. `money` and `quantity` name the
-    two fields of a product, or -1. `out` must be 8-byte aligned.
+    `column` and `other` are scratch of one word a row, `differs` of one a word of a row. `money`
+    and `quantity` name the two fields of a product, or -1. `out` must be 8-byte aligned.
     """
     rows, count = words.shape[0], fields.shape[0]
     head = out[:HEAD_BYTES].view(np.uint32)
@@ -264,10 +266,6 @@ def add_product(words: Array, fields: Array, money: int, quantity: int, unit: np
         if value >> u64(8 * fields[quantity, 1] - 1):
             value |= ~mask
         words[i, m_place] += value * unit
-
-
-class ColumnCorrupt(ValueError):
-    """A packed table that cannot be read."""
 
 
 class Packer:

@@ -11,8 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tidegate.record import corrupt
 from tidegate.record.columns import line_packer, operation_packer, outcome_packer
-from tidegate.record.lines import CONTINUES, Array
+from tidegate.record.lines import CONTINUES, Array, LinesMalformed, require_orders
+
+EntryCorrupt = corrupt.EntryCorrupt
+EntryTooNew = corrupt.EntryTooNew
 
 MAGIC = b"TGEN"
 CODEC_VERSION = 1
@@ -24,14 +28,6 @@ _HEAD = struct.Struct("<4sHHqIIQQ")
 _FRAME = struct.Struct("<B3xI")
 HEAD_BYTES = _HEAD.size
 FRAME_BYTES = _FRAME.size
-
-
-class EntryCorrupt(ValueError):
-    """An entry whose bytes cannot be what this or an earlier release wrote."""
-
-
-class EntryTooNew(ValueError):
-    """An entry that a later release wrote: install that release to read it."""
 
 
 class EntryHead(NamedTuple):
@@ -161,6 +157,8 @@ def read_frames(data: Array) -> Iterator[Frame]:
             raise EntryCorrupt("a frame is cut short")
         yield Frame(kind, data[start : start + size])
         top = (start + size + 7) & ~7
+    if top != len(data):
+        raise EntryCorrupt("bytes that belong to no frame, or too few")
 
 
 _LINES = line_packer()
@@ -171,21 +169,29 @@ _OPERATIONS = operation_packer()
 def read_orders(body: Array) -> tuple[Array, Array]:
     """LINE rows and OUTCOME rows of an ORDERS frame."""
     lines, size = _LINES.unpack(body)
-    outcomes, _ = _OUTCOMES.unpack(body[size:])
+    outcomes, more = _OUTCOMES.unpack(body[size:])
     if int(np.count_nonzero(lines["flags"] & CONTINUES == 0)) != len(outcomes):
         raise EntryCorrupt("orders and outcomes do not match")
+    if size + more != len(body):
+        raise EntryCorrupt("orders have a wrong length")
+    try:
+        require_orders(lines)
+    except LinesMalformed as error:
+        raise EntryCorrupt(str(error)) from error
     return lines, outcomes
 
 
 def read_operations(body: Array) -> tuple[Array, Array]:
     """OPERATION rows and OUTCOME rows of an OPERATIONS frame."""
     rows, size = _OPERATIONS.unpack(body)
-    outcomes, _ = _OUTCOMES.unpack(body[size:])
-    if len(rows) != len(outcomes):
+    outcomes, more = _OUTCOMES.unpack(body[size:])
+    if len(rows) != len(outcomes) or size + more != len(body):
         raise EntryCorrupt("operations and outcomes do not match")
     return rows, outcomes
 
 
 def read_expired(body: Array) -> Array:
     """Running numbers of an EXPIRED frame."""
+    if len(body) % 8 != 0:
+        raise EntryCorrupt("expired holds have a wrong length")
     return body.view(np.uint64)

@@ -8,6 +8,8 @@ know. No fact holds a person's name: operators appear as tokens.
 
 import msgspec
 
+from tidegate.record.corrupt import EntryCorrupt
+
 CODE_MAX = 64
 SCOPES = ("shop", "sku", "group", "promotion", "channel", "exception")
 
@@ -317,10 +319,16 @@ def encode(value: Envelope | Note | Command) -> bytes:
 
 
 def decode_envelope(body: bytes) -> Envelope:
-    """The command of a COMMAND frame. Raises msgspec.DecodeError."""
-    return _ENVELOPES.decode(body)
+    """The command of a COMMAND frame. Raises EntryCorrupt."""
+    try:
+        return _ENVELOPES.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EntryCorrupt(f"a command cannot be read: {error}") from error
 
 
 def decode_note(body: bytes) -> Note:
-    """The note of a NOTE frame. Raises msgspec.DecodeError."""
-    return _NOTES.decode(body)
+    """The note of a NOTE frame. Raises EntryCorrupt."""
+    try:
+        return _NOTES.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EntryCorrupt(f"a note cannot be read: {error}") from error

@@ -55,6 +55,26 @@ LINE = np.dtype(
 )
 assert LINE.itemsize == 96
 
+
+class LinesMalformed(ValueError):
+    """LINE rows that are no orders: the door that let them in is at fault."""
+
+
+def require_orders(lines: Array) -> None:
+    """Check that LINE rows are whole orders of at most LINES_PER_ORDER_MAX lines.
+
+    Raises LinesMalformed. What stands in the fields is not looked at: the guards judge that.
+    """
+    continues = lines["flags"] & CONTINUES != 0
+    if not continues.any():
+        return
+    if continues[0]:
+        raise LinesMalformed("the first line continues no order")
+    starts = np.append(np.flatnonzero(~continues), len(lines))
+    if int(np.diff(starts).max()) > LINES_PER_ORDER_MAX:
+        raise LinesMalformed(f"an order has more than {LINES_PER_ORDER_MAX} lines")
+
+
 # OUTCOME flags
 DUPLICATE = 1  # this id was decided before; the reason is the original's
 
