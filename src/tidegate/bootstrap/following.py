@@ -1,34 +1,39 @@
 """The second process, and what the doors see of it."""
 
+import os
+import signal
 import threading
-from typing import Any
 
 from tidegate.bootstrap.shops import OpenShop
+from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
-from tidegate.store_paths import StorePaths
+from tidegate.followers.process import run_followers
+from tidegate.followers.shop import Settings
+from tidegate.journal.archive import Archive, WholeJournal
+from tidegate.journal.follow import JournalReader
+from tidegate.journal.sqlite_file import SqliteReader
+from tidegate.store_paths import ShopPaths, StorePaths
+from tidegate.views.shop_views import ShopViews
+
+NICENESS = 5  # the desk comes first where processors are short
 
 
-class Unfollowed:
-    """Stands where views will: nothing has been followed."""
-
-    def story(self, channel: str, order_id: str) -> object | None:
-        """No story."""
-        return None
-
-    def followed_seq(self) -> int:
-        """Nothing followed."""
-        return 0
-
-    def decided(self, after_seq: int) -> Any:
-        """Nothing to listen to."""
-        raise NotImplementedError
+def reader_of(paths: ShopPaths, name: str) -> JournalReader:
+    """A reader of a shop's whole journal, archive included."""
+    return WholeJournal(SqliteReader(paths.folder, name), Archive(paths.archive, name))
 
 
-def open_views(paths: StorePaths, shop: OpenShop) -> Any:
+def open_views(shop: OpenShop) -> ShopViews:
     """The views of a shop, as the doors read them."""
-    return Unfollowed()
+    return ShopViews(
+        shop.paths.views, lambda: reader_of(shop.paths, shop.name), shop.desk.order_key
+    )
 
 
-def follow(paths: StorePaths, capacity: Capacity | None) -> None:
-    """The followers' process."""
-    threading.Event().wait()
+def follow(store: StorePaths, capacity: Capacity | None) -> None:
+    """Run the followers' process until it is told to stop."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    os.nice(NICENESS)
+    run_followers(store.root, stop, SystemClock(), Settings(capacity=capacity))

@@ -74,7 +74,7 @@ class DeskProcess:
             )  # fmt: skip
             self.shops.append(shop)
         self.exchanges = {shop.name: IdentityExchange(shop.identity) for shop in self.shops}
-        self.views = {shop.name: bootstrap.open_views(self.paths, shop) for shop in self.shops}
+        self.views = {shop.name: bootstrap.open_views(shop) for shop in self.shops}
         self._packed: asyncio.AbstractServer | None = None
         self._snapshots: asyncio.Task[None] | None = None
 
