@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,18 @@ def test_what_was_handed_out_survives_being_killed(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_what_was_handed_out_survives_being_killed_a_hundred_times(tmp_path: Path) -> None:
     kill_again_and_again(tmp_path / "identity.db", rounds=100, seed=random.randrange(1 << 32))
+
+
+def test_two_processes_at_once_hand_out_one_token_a_person(tmp_path: Path) -> None:
+    path = tmp_path / "identity.db"
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(lambda _: killed_after(path, "both", 9000), range(2)))
+    first, second = (dict(pairs) for pairs in said)
+    shared = first.keys() & second.keys()
+    assert len(shared) > 4000
+    assert {key: first[key] for key in shared} == {key: second[key] for key in shared}
+    together = first | second
+    assert len(set(together.values())) == len(together)
+    table = IdentityTable.open(path, KEY, lambda: DAY)
+    assert table.tokens([(0, key) for key in together]) == list(together.values())
+    table.close()

@@ -1,5 +1,6 @@
 """Operators are named people with roles: who may do what, and who may never be left without."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -203,3 +204,17 @@ def test_it_is_all_there_after_reopening(tmp_path: Path, operators: Operators) -
     again = AccessStore(tmp_path / "access.db", lambda: NOW_MS)
     assert Operators(again).list_parties() == [ann]
     again.close()
+
+
+def test_the_page_says_what_each_role_and_each_machine_may_do() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "access.md").read_text(
+        "utf-8"
+    )
+    rows = dict(re.findall(r"(?m)^\| `(\w+)` \| ?((?:`[\w:]+` ?)*)\|$", page))
+    assert {role: set(re.findall(r"`([\w:]+)`", scopes)) for role, scopes in rows.items()} == {
+        role_names(role)[0]: set(ROLE_SCOPES[role] - READING) for role in Role
+    }
+    (reading,) = re.findall(r"(?m)^Reading: (.*?)\. A person", page)
+    assert set(re.findall(r"`([\w:]+)`", reading)) == READING
+    (machines,) = re.findall(r"(?ms)^Machines may have (.*?), spelt out", page)
+    assert set(re.findall(r"`([\w:]+)`", machines)) == MACHINE_SCOPES - READING
