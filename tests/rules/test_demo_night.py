@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.demo.crowd import make_crowd
+from tidegate.demo.night import FLOOR_MS
 from tidegate.demo.shops import approved_units
 
 SCALE = 0.005
@@ -62,6 +63,9 @@ def test_stock_and_approval_each_end_the_sale_where_they_are_smaller(
     own = played[1]["verdict"]["own"]  # type: ignore[index]
     most = [min(pair) for pair in zip(crowd.stock_units, approved_units(crowd), strict=True)]
     assert own["accepted_units_by_sku"] == most
+    early = int((crowd.orders["at_ms"] < FLOOR_MS).sum())
+    assert played[1]["refused_by_floor_first"] == early
+    assert own["refused_by_reason"]["price_below_floor"] == early
     assert set(own["refused_by_reason"]) == {
         "price_below_floor",
         "limit_exceeded",

@@ -81,7 +81,7 @@ def test_the_table_row_by_row() -> None:
         Row(
             "wrong price noticed 发现低价",
             "00:30, by people 半小时后人工发现",
-            "first order, refused 首单即拒",
+            "at once, 50 refused 当即拒单",
             "00:01:01.250 observed 仅观察",
             "not modelled 未建模",
         ),

@@ -20,7 +20,7 @@ from tidegate.demo.crowd import ASSUMPTIONS, Crowd, figures, make_crowd
 from tidegate.demo.fleet import Fleet
 from tidegate.demo.job import Job
 from tidegate.demo.judge import Case, Verdict
-from tidegate.demo.observer import observe
+from tidegate.demo.observer import BELOW_FLOOR, observe
 from tidegate.demo.progress import Counts
 from tidegate.demo.result import Kill, NightResult, erp_runs
 from tidegate.demo.server import Server
@@ -97,7 +97,12 @@ class Night:
         with self.stage.act(*title, total=self.first_attempt) as watch:
             watch(fleet.run(watch))
         self.case.own_answers += fleet.answers
-        refused = {h.order for file in fleet.answers for h in read_heard(Path(file))}
+        refused = {
+            heard.order
+            for file in fleet.answers
+            for heard in read_heard(Path(file))
+            if BELOW_FLOOR.encode() in heard.body
+        }
         return len(refused)
 
     def approve(self) -> None:

@@ -133,7 +133,7 @@ def _endings(result: NightResult) -> list[Row]:
         Row(
             "wrong price noticed 发现低价",
             "00:30, by people 半小时后人工发现",
-            "first order, refused 首单即拒",
+            f"at once, {number(result.refused_by_floor_first)} refused 当即拒单",
             noticed,
             "not modelled 未建模",
         ),
