@@ -49,8 +49,8 @@ class Unusable:
 
     KINDS = (
         NoSuchStore, JournalError, SecretsUnusable, AccessRefused, AccessUnavailable,
-        SnapshotRefused, EntryTooNew, WrongKey, IdentityUnavailable, SchemaTooNew, WrongDatabase, DiskLow, OSError,
-        ValueError,
+        SnapshotRefused, EntryTooNew, WrongKey, IdentityUnavailable, SchemaTooNew, WrongDatabase,
+        DiskLow, OSError, ValueError,
     )  # fmt: skip
 
 

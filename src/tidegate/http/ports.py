@@ -6,7 +6,6 @@ things. A door never reaches past these into a journal or a table.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from tidegate.access.approvals import Approval, Proposal
 from tidegate.access.principal import Principal
 from tidegate.desk.answers import CommandAnswer, DeskStatus, ManyDecided
 from tidegate.record.facts import Command
+from tidegate.views.events import Event
 
 Rows = npt.NDArray[np.void]
 Done = Callable[[Any, BaseException | None], None]
@@ -128,18 +128,8 @@ class Views(Protocol):
     def followed_seq(self) -> int:
         """The newest entry that the views have taken in."""
 
-    def decided(self, after_seq: int) -> AsyncIterator["Event"]:
+    def decided(self, after_seq: int) -> AsyncIterator[Event]:
         """Everything decided after an entry, and then as it is decided; never ends by itself."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """One decided thing for those who listen."""
-
-    seq: int
-    position: int
-    name: str
-    data: Any
 
 
 # -- the world -------------------------------------------------------------------------------------
