@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from tidegate.http.calls import Doors
-from tidegate.http.ports import Event
+from tidegate.views.events import Event
 
 LISTENERS_MAX = 64
 BEAT_S = 15.0
