@@ -131,7 +131,8 @@ class Inbox:
 def lines_of(orders: list[Asked]) -> Array:
     """All lines of a batch's orders as LINE rows."""
     if all(type(asked.rows) is bytes for asked in orders):
-        return np.frombuffer(b"".join([asked.rows for asked in orders]), LINE)
+        # A bytearray: rows that cannot be written would be copied once more by the machine.
+        return np.frombuffer(bytearray().join([asked.rows for asked in orders]), LINE)
     return np.concatenate(
         [
             np.frombuffer(asked.rows, LINE) if type(asked.rows) is bytes else asked.rows

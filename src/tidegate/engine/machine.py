@@ -41,6 +41,11 @@ EXPIRE_MAX = 1_024  # holds ended by one record
 BATCH_MAX = 1 << 16  # lines of one batch
 
 
+def own_rows(rows: Array) -> Array:
+    """Rows as the kernel was compiled for: read-only ones would be compiled for anew."""
+    return rows if rows.flags.writeable and rows.flags.c_contiguous else rows.copy()
+
+
 class CommandOutcome(NamedTuple):
     """The verdict on a command, whether it is a repeat, and what it became."""
 
@@ -90,6 +95,7 @@ class Machine:
     def decide_operations(self, rows: Array) -> Array:
         """Decide OPERATION rows (at most BATCH_MAX); one OUTCOME row each comes back."""
         assert len(rows) <= BATCH_MAX
+        rows = own_rows(rows)
         outcomes = np.zeros(len(rows), OUTCOME)
         decide_operations(self.state, rows, outcomes)
         self.writer.operations(rows, outcomes)

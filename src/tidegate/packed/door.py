@@ -74,11 +74,11 @@ class PackedDoor(asyncio.BufferedProtocol):
             end = used + wire.ASK.size + ask.rows * width
             if self._filled < end:
                 break
-            self._take(ask, bytes(self._view[used + wire.ASK.size : end]))
+            self._take(ask, bytearray(self._view[used + wire.ASK.size : end]))
             used = end
         return used
 
-    def _take(self, ask: wire.Ask, body: bytes) -> None:
+    def _take(self, ask: wire.Ask, body: bytearray) -> None:
         slot = self._slot()
         if ask.kind == wire.HELLO:
             self._greet(slot, ask, body)
@@ -102,7 +102,7 @@ class PackedDoor(asyncio.BufferedProtocol):
             return
         future.add_done_callback(lambda done: self._decided(slot, ask.tag, done))
 
-    def _greet(self, slot: list[bytes], ask: wire.Ask, body: bytes) -> None:
+    def _greet(self, slot: list[bytes], ask: wire.Ask, body: bytearray) -> None:
         if len(body) > KEY_BYTES_MAX:
             raise wire.FrameRefused("a key has at most 256 bytes")
         self._desk = self._authorise(body.decode("ascii", "replace"))
