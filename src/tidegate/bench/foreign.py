@@ -2,7 +2,8 @@
 
 Foreign is what /proc/stat counts as busy less what this process and its descendants used, as a
 share of all cores. It never guesses: where /proc is missing, the answer is None. A descendant that
-detached itself (its parent became init) counts as foreign, so nothing measured may daemonise.
+detached itself (its parent became init) counts as foreign, so nothing measured may daemonise, and
+an interval ends before a process is killed that has children.
 """
 
 import os

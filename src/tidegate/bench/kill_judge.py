@@ -53,7 +53,7 @@ class Verdict:
 def orders_for(orders: int, seed: int, start_ms: int) -> Workload:
     """Hot orders by few people and with little stock, so that every guard has work to do."""
     made = hot(orders, seed, buyers=max(1, orders // 8), start_ms=start_ms)
-    terms = dataclasses.replace(made.terms, stock_units=made.terms.stock_units * 2 // 5)
+    terms = dataclasses.replace(made.terms, stock_units=made.terms.stock_units // 5)
     return dataclasses.replace(made, terms=terms)
 
 

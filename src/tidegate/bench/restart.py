@@ -23,7 +23,7 @@ CHUNK_ORDERS = 500_000
 SNAPSHOT_AGE_SHARE = 0.1  # of the orders, decided since the newest snapshot: 1,000,000
 BATCH = 8_192
 STARTS = 3
-ANSWER_DEADLINE_S = 120.0
+ANSWER_DEADLINE_S = 240.0
 BUYERS_SHARE = 0.4
 
 
@@ -42,13 +42,17 @@ def run(context: Context) -> Round:
     result = Round()
     orders = QUICK_ORDERS if context.quick else ORDERS
     with ServedShop(context.folder, terms_for(2 * orders, context.seed)) as shop:
+        context.progress(0.0, "loading the kernel")
+        start_to_answer_s(shop, "warm-up")
+        shop.stop()
         built = build(shop, orders, context)
-        starts = []
-        with ForeignCpu() as cpu:
-            for number in range(1 if context.quick else STARTS):
-                context.progress(0.8 + number * 0.06, "starting the server")
-                starts.append(start_to_answer_s(shop, number))
-                shop.kill()
+        starts, foreign = [], []
+        for number in range(1 if context.quick else STARTS):
+            context.progress(0.8 + number * 0.06, "starting the server")
+            with ForeignCpu() as cpu:  # ends before the kill: the dead can't be told from strangers
+                starts.append(start_to_answer_s(shop, f"restart-{number}"))
+            shop.kill()
+            foreign.append(cpu.result.foreign if cpu.result is not None else 0.0)
     result.add("restart.first_answer.seconds", min(starts), "s", LOWER)
     result.add("restart.first_answer.worst_seconds", max(starts), "s", LOWER)
     result.add("restart.first_answer.orders", built.orders, "orders")
@@ -56,8 +60,7 @@ def run(context: Context) -> Round:
     result.add("restart.first_answer.snapshot_bytes", built.snapshot_bytes, "B")
     result.add("restart.first_answer.journal_bytes", built.journal_bytes, "B")
     result.remarks.append("the files are in the page cache: they were written just before")
-    if cpu.result is not None:
-        result.foreign["restart.first_answer"] = cpu.result.foreign
+    result.foreign["restart.first_answer"] = foreign[starts.index(min(starts))]
     return result
 
 
@@ -99,9 +102,9 @@ def proven(head: Head | None) -> Head:
     return head
 
 
-def start_to_answer_s(shop: ServedShop, number: int) -> float:
+def start_to_answer_s(shop: ServedShop, order_id: str) -> float:
     """Start the server and place one order; seconds from the start to its acceptance."""
     started_s = time.perf_counter()
     shop.launch()
-    shop.place_until_accepted(f"restart-{number}", ANSWER_DEADLINE_S)
+    shop.place_until_accepted(order_id, ANSWER_DEADLINE_S)
     return time.perf_counter() - started_s
