@@ -7,8 +7,6 @@ stand behind an exception is checked here as well, by their tokens.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue, Place, place_key, plan_of
@@ -52,7 +50,8 @@ def put_sku(ctx: Context, c: f.PutSku) -> f.Fact:
             raise Refused(Reason.OUT_OF_BOUNDS)
         parts.append((part, bound(each, 1, 10_000)))
     bound(len(parts), 0, lo.PARTS_MAX)
-    if parts and ctx.state.cells[:, number].view(np.int64).any() and not is_bundle(ctx, number):
+    cells = ctx.state.cells[:, number]
+    if parts and any(cells[name].any() for name in ("on_hand", "pre_held", "committed", "debt")):
         raise Refused(Reason.OUT_OF_BOUNDS)  # it has stock of its own, which a bundle cannot have
     if any(number == p for parts_ in ctx.catalogue.parts.values() for p, _ in parts_) and parts:
         raise Refused(Reason.OUT_OF_BOUNDS)
@@ -70,11 +69,6 @@ def put_sku(ctx: Context, c: f.PutSku) -> f.Fact:
         pricing_version=price_version(ctx, number, c),
         parts=parts,
     )
-
-
-def is_bundle(ctx: Context, number: int) -> bool:
-    """Whether a SKU is a bundle now."""
-    return bool(ctx.catalogue.parts.get(number))
 
 
 def price_version(ctx: Context, number: int, c: f.PutSku) -> int:
