@@ -54,30 +54,30 @@ def search(
     """An order's story, ready for JSON; None if there is no event of it. Raises JournalError."""
     wanted, key = Wanted(hi, lo), key_of(hi, lo)
     cursor = read_cursor(connection, ORDERS).head
-    story = Story(names := Names(connection))
-    places = Places(connection).find(key)
-    chosen = _bounded(places)
-    unreadable = 0
-    for seq, group in groupby(chosen, seq_of):
-        positions = [position_of(place) for place in group]
-        entry = _entry(journal, seq)
-        if entry is None:
-            unreadable += len(positions)
-            continue
-        for position in positions:
-            _tell(story, entry, position, wanted)
-    as_of_seq = cursor.seq
-    tail = Tail(Numbers(connection), key)
+    names = Names(connection)
+    tail, newer, as_of_seq = Tail(Numbers(connection), key), [], cursor.seq
     for entry in _after(journal, cursor.seq):
-        for position in tail.events_of(entry, wanted, names):
-            _tell(story, entry, position, wanted)
+        positions = tail.events_of(entry, wanted, names)
+        if positions:
+            newer.append((entry, positions))
         as_of_seq = entry.seq
+    story = Story(names)  # which now know everything that was said
+    places = Places(connection).find(key)
+    left_out = len(places)
+    for seq, group in groupby(_bounded(places), seq_of):
+        older = _entry(journal, seq)
+        if older is not None:
+            positions = [position_of(place) for place in group]
+            _tell(story, older, positions, wanted)
+            left_out -= len(positions)
+    for entry, positions in newer:
+        _tell(story, entry, positions, wanted)
     if not story.events:
         return None
     return {
         "order": story.summary(),
         "events": story.events,
-        "events_left_out": len(places) - len(chosen) + unreadable,
+        "events_left_out": left_out,
         "as_of_seq": as_of_seq,
         "views_seq": cursor.seq,
     }
@@ -179,19 +179,20 @@ def _after(journal: JournalReader, seq: int) -> Iterator[Opened]:
         entries_left -= len(entries)
 
 
-def _tell(story: Story, entry: Opened, position: int, wanted: Wanted) -> None:
-    """Tell one event, if it is the order's."""
-    part = next(p for p in entry.parts if p.position <= position < p.position + events_in(p))
-    i = position - part.position
-    if isinstance(part, Orders):
-        ends = [*part.starts[1:].tolist(), len(part.lines)]
-        rows = part.lines[int(part.starts[i]) : ends[i]]
-        if (int(rows[0]["id_hi"]), int(rows[0]["id_lo"])) == wanted:
-            story.decided(entry.seq, position, entry.now_ms, rows, part.outcomes[i])
-    elif isinstance(part, Operations):
-        row = part.rows[i]
-        if (int(row["order_hi"]), int(row["order_lo"])) == wanted:
-            story.operated(entry.seq, position, entry.now_ms, row, part.outcomes[i])
-    else:
-        assert isinstance(part, Expired), "commands and notes are no order's"
-        story.hold_ended(entry.seq, position, entry.now_ms)
+def _tell(story: Story, entry: Opened, positions: list[int], wanted: Wanted) -> None:
+    """Tell an entry's events at these positions, those that are the order's."""
+    for position in positions:
+        part = next(p for p in entry.parts if p.position <= position < p.position + events_in(p))
+        i = position - part.position
+        if isinstance(part, Orders):
+            last = int(part.starts[i + 1]) if i + 1 < len(part.starts) else len(part.lines)
+            rows = part.lines[int(part.starts[i]) : last]
+            if (int(rows[0]["id_hi"]), int(rows[0]["id_lo"])) == wanted:
+                story.decided(entry.seq, position, entry.now_ms, rows, part.outcomes[i])
+        elif isinstance(part, Operations):
+            row = part.rows[i]
+            if (int(row["order_hi"]), int(row["order_lo"])) == wanted:
+                story.operated(entry.seq, position, entry.now_ms, row, part.outcomes[i])
+        else:
+            assert isinstance(part, Expired), "commands and notes are no order's"
+            story.hold_ended(entry.seq, position, entry.now_ms)

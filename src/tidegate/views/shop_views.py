@@ -64,7 +64,7 @@ class ReadSide:
             self._connection = _open(self._path)
             self._file = found
         if self._connection is None:
-            self._connection = _empty()
+            self._connection = empty_views()
             self._file = (-1, -1)  # no file's: look again the next time
         return self._connection
 
@@ -154,7 +154,7 @@ def _open(path: Path) -> sqlite3.Connection | None:
     return None
 
 
-def _empty() -> sqlite3.Connection:
+def empty_views() -> sqlite3.Connection:
     """What views are before anything was followed."""
     empty = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     for step in SCHEMA.migrations:
