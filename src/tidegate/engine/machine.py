@@ -64,6 +64,7 @@ class Machine:
         self.writer = en.EntryWriter()
         self._due = np.zeros(EXPIRE_MAX, np.uint64)
         self._plans, self._reach = (0, 0, 0), (0, 0)  # when the reach was last computed
+        self._moment = (0, 0)  # of the last entry
 
     @property
     def now_ms(self) -> int:
@@ -138,10 +139,15 @@ class Machine:
         self.writer.raw(en.NOTE, f.encode(note))
 
     def finish(self) -> bytes:
-        """The entry of everything decided since the last one; empty when there was nothing."""
-        if self.writer.frames == 0:
-            return b""
+        """The entry of everything decided since the last one; empty when there was nothing.
+
+        Then nothing has happened, and the time is again that of the last entry.
+        """
         scalars = self.state.scalars
+        if self.writer.frames == 0:
+            scalars[lo.NOW_MS], scalars[lo.LOCAL_DAY] = self._moment
+            return b""
+        self._keep_moment()
         scalars[lo.ENTRY_SEQ] += 1
         return self.writer.take(self.now_ms, int(scalars[lo.LOCAL_DAY]), lo.ENGINE_VERSION)
 
@@ -157,6 +163,7 @@ class Machine:
 
     def end_fold(self) -> None:
         """An entry was folded, or decided again: count it and drop what would have been written."""
+        self._keep_moment()
         self.state.scalars[lo.ENTRY_SEQ] += 1
         self.writer.drop()
 
@@ -207,8 +214,13 @@ class Machine:
         return digest_of(self.parts())
 
     def load_catalogue(self, data: bytes) -> None:
-        """Take the catalogue of a snapshot."""
+        """Take the catalogue of a snapshot, whose tables were filled before."""
         self.catalogue = load_catalogue(data)
+        self._keep_moment()
+
+    def _keep_moment(self) -> None:
+        scalars = self.state.scalars
+        self._moment = (int(scalars[lo.NOW_MS]), int(scalars[lo.LOCAL_DAY]))
 
     def _known(self, hi: int, lo_: int) -> int:
         hi64, lo64 = np.uint64(hi), np.uint64(lo_)
