@@ -16,7 +16,7 @@ def export(
     store: Store = DEFAULT_STORE,
     from_seq: Annotated[int, typer.Option(min=1, help="first entry")] = 1,
 ) -> None:
-    """One JSON object an event on standard output: orders, operations, expiries, commands, notes."""
+    """One JSON object an event on standard output: orders, operations, commands, notes, ..."""
     from tidegate import bootstrap
     from tidegate.record.readable import readable_events
 

@@ -1,0 +1,36 @@
+"""`tidegate channel`: where a shop's orders come from, and which pool each channel sells from."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from tidegate.cli._command import Caller, shop_command
+from tidegate.cli._fields import SHARED_POOL, Code, Pool
+
+app = typer.Typer(help="Channels that orders come from.", no_args_is_help=True)
+
+ChannelKind = Literal["own", "marketplace"]
+
+
+@app.callback()
+def group() -> None:
+    """Channels that orders come from."""
+
+
+@app.command()
+@shop_command
+def put(
+    caller: Caller,
+    code: Code,
+    kind: Annotated[
+        ChannelKind, typer.Option(help="own: we decide; marketplace: it sells, we judge")
+    ] = "own",
+    pool: Pool = SHARED_POOL,
+) -> None:
+    """Add a channel, or change the pool it sells from."""
+    caller.put(
+        caller.path("channels", code),
+        {"kind": kind, "pool": pool},
+        f"channel {code} set, sells from {pool}",
+        f"渠道 {code} 已设置，库存池 {pool}",
+    )
