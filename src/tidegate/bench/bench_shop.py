@@ -29,9 +29,9 @@ FOLLOWER_STOP_S = 120.0
 
 
 def capacity_for(orders: int) -> Capacity:
-    """Tables for so many orders, and as many people and counters as they could bring."""
-    rows = 1 << max(17, (orders * 5 // 4).bit_length())
-    return Capacity(rows, rows, rows, 2 * rows)
+    """Tables for so many orders of any workload here: address space, not memory."""
+    rows = 1 << max(19, (orders * 5 // 4).bit_length())
+    return Capacity(2 * rows, rows, 3 * rows, 8 * rows)
 
 
 def terms_for(orders: int, seed: int) -> Terms:

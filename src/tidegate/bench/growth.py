@@ -7,7 +7,6 @@ cold. Orders that only fill the tables are not journalled.
 
 import dataclasses
 import shutil
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +24,8 @@ SMALL_ORDERS = 10_000
 LARGE_ORDERS = 10_000_000
 QUICK_LARGE_ORDERS = 300_000
 CHUNK_ORDERS = 1_000_000
-BATCH = 4_096
-WINDOW_BATCHES = 8
+BATCH = 2_048
+WINDOW_BATCHES = 16
 WINDOWS = 9
 BUYERS_SHARE = 0.4
 
@@ -44,10 +43,9 @@ def run(context: Context) -> Round:
         ]
         context.progress(0.4, f"{large:,} orders behind")
         grown = _costs(context.folder / "large", large, context.seed, windows=WINDOWS)
-    end_to_end = [statistics.median(one.end_to_end_ns[0] for one in small)]
-    end_to_end.append(statistics.median(grown.end_to_end_ns))
-    kernel = [statistics.median(one.kernel_ns[0] for one in small)]
-    kernel.append(statistics.median(grown.kernel_ns))
+    # The best window of each side: others on the machine make a window slower, never faster.
+    end_to_end = (min(one.end_to_end_ns[0] for one in small), min(grown.end_to_end_ns))
+    kernel = (min(one.kernel_ns[0] for one in small), min(grown.kernel_ns))
     for name, (before, after) in (("end_to_end", end_to_end), ("kernel", kernel)):
         result.add(f"growth.{name}.ratio", after / before, "x", LOWER)
         result.add(f"growth.{name}.ns_small", before, "ns")
@@ -71,12 +69,15 @@ def _costs(folder: Path, behind: int, seed: int, windows: int) -> Costs:
     total = behind + 2 * windows * window_orders
     buyers = int(total * BUYERS_SHARE)
     with BenchShop(folder, terms_for(total, seed), capacity_for(total)) as shop:
-        for made in chunks(behind, seed, buyers):
+        for made in chunks(behind - SMALL_ORDERS, seed, buyers):
             shop.quoted(made.rows)
             for rows, now_ms in made.batches(BATCH * 2):
                 shop.machine.begin(now_ms, LOCAL_DAY)
                 shop.machine.decide_orders(rows)
                 shop.machine.finish()  # not journalled: a head start, not what is measured
+        warming = hot(SMALL_ORDERS, seed, first_order=behind - SMALL_ORDERS, buyers=buyers)
+        shop.quoted(warming.rows)
+        shop.run(warming.batches(BATCH))  # a fresh file's first appends are slow, small or large
         costs = Costs([], [])
         for number in range(windows):
             first = behind + 2 * number * window_orders
@@ -91,8 +92,8 @@ def _costs(folder: Path, behind: int, seed: int, windows: int) -> Costs:
 
 
 def _kernel_ns(shop: BenchShop, batches: list[tuple[Rows, int]]) -> float:
-    """Decide without encoding or journal; nothing may be journalled after this but by this window's
-    successor, which starts from the state as it is.
+    """Decide without encoding or journal. What stands in the journal is then less than what was
+    decided, so this shop can only be thrown away.
     """
     outcomes = [np.zeros(len(rows), OUTCOME) for rows, _ in batches]
     started_s = time.perf_counter()

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from tidegate.bench.figures import Best, best
@@ -152,9 +152,10 @@ def _machine_line(machine: Mapping[str, Any]) -> str:
 
 def _figures_table(outcomes: Sequence[Outcome]) -> Table:
     table = Table(title="figures, best round of each part")
-    table.add_column("figure", no_wrap=True)
+    table.add_column("figure", overflow="fold")
     for heading in ("value", "unit", "round", "foreign CPU"):
-        table.add_column(heading, justify="left" if heading == "unit" else "right")
+        justify: JustifyMethod = "left" if heading == "unit" else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
     for outcome in outcomes:
         for part in best(outcome.rounds):
             for place, figure in enumerate(part.figures):
