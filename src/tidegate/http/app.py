@@ -154,7 +154,7 @@ def _refuse(doors: Doors) -> Callable[[AnyRequest, Exception], Response[Any]]:
         answer = _problem(problem, request)
         doors.counters.request(NO_ROUTE, answer.status)
         response = _response(answer)
-        allowed = (getattr(error, "headers", None) or {}).get("Allow")
+        allowed = (getattr(error, "headers", None) or {}).get("allow")
         if allowed:
             response.headers["allow"] = allowed
         return response

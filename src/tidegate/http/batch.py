@@ -165,6 +165,8 @@ async def lines_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         if len(rest) > ORDER_BYTES_MAX:
             raise too_large(ORDER_BYTES_MAX)  # it would grow with every piece
     if stripped := rest.strip():
+        if count >= LINES_MAX:
+            raise too_many_lines()
         yield stripped
 
 

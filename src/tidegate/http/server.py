@@ -118,6 +118,12 @@ class HttpServer:
         """The ports it listens on, once started."""
         return [sock.getsockname()[1] for server in self._server.servers for sock in server.sockets]
 
+    @property
+    def connections(self) -> list[DoorProtocol]:
+        """The connections that are open; only on the server's loop."""
+        there = list(self._server.server_state.connections)
+        return [one for one in there if isinstance(one, DoorProtocol)]
+
     def stop(self) -> None:
         """Take no more connections, answer what is in flight, end `serve`."""
         self._server.should_exit = True
@@ -145,9 +151,8 @@ class HttpServer:
     async def _sweep(self) -> None:
         """End connections that are too slow or idle."""
         now_s = asyncio.get_running_loop().time()
-        for connection in list(self._server.server_state.connections):
-            if isinstance(connection, DoorProtocol):
-                connection.sweep(now_s)
+        for connection in self.connections:
+            connection.sweep(now_s)
         counters = self.doors.counters
         counters.connections_refused, counters.timeouts = self.front.refused, self.front.timeouts
 

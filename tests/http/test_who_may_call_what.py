@@ -1,0 +1,160 @@
+"""Who may call what: every route with every kind of key. On refusal nothing has changed.
+
+Always compares with a table written out here, not with the code that decides it.
+"""
+
+from typing import Any
+
+import pytest
+
+from tidegate.http.calls import Route
+from tidegate.http.routes import ROUTES
+
+House = Any  # conftest.py has the class
+Answer = Any  # httpx's
+
+# route -> the keys that may use it for shop `own` and channel `web`
+ALLOWED = {
+    "place_order": {"boss", "operator", "web"},
+    "place_orders": {"boss", "operator", "web"},
+    "record_sale": {"boss", "operator"},
+    "record_sales": {"boss", "operator"},
+    "pay_order": {"boss", "operator", "web"},
+    "cancel_order": {"boss", "operator", "web"},
+    "ship_order": {"boss", "operator", "web"},
+    "return_order": {"boss", "operator", "web"},
+    "extend_hold": {"boss", "operator", "web"},
+    "release_order": {"boss", "operator"},
+    "hold_order": {"boss", "operator"},
+    "put_sku": {"boss", "operator"},
+    "put_pool": {"boss", "operator"},
+    "put_channel": {"boss", "operator"},
+    "put_promotion": {"boss", "operator"},
+    "put_group": {"boss", "operator"},
+    "put_rule": {"boss", "operator"},
+    "drop_rule": {"boss", "operator"},
+    "receive_stock": {"boss", "operator"},
+    "adjust_stock": {"boss", "operator"},
+    "count_stock": {"boss", "operator"},
+    "transfer_stock": {"boss", "operator"},
+    "recall_stock": {"boss", "operator"},
+    "pause": {"boss", "operator", "approver", "pauser"},
+    "resume": {"boss", "operator", "approver"},
+    "propose_exception": {"boss", "operator", "approver"},
+    "end_exception": {"boss", "operator", "approver", "pauser"},
+    "list_proposals": {"boss", "operator", "approver"},
+    "approve_proposal": {"boss", "operator", "approver"},
+    "withdraw_proposal": {"boss", "operator", "approver"},
+    "set_policy": {"boss", "operator"},
+    "confirm_clock": {"boss", "operator"},
+    "availability": {"boss", "operator", "approver", "viewer", "web"},
+    "order_story": {"boss", "operator", "approver", "viewer", "web"},
+    "events": {"boss", "operator", "approver", "viewer"},
+    "metrics": {"boss", "operator", "approver", "viewer"},
+}
+OPEN = {"health", "ready", "openapi", "problem"}
+KEYS = ("boss", "operator", "approver", "viewer", "web", "tmall", "pauser", "elsewhere")
+
+# Bodies that pass every check before the desk; ids stay out so that each try has one of its own.
+BODIES: dict[str, dict[str, Any]] = {
+    "pay_order": {"amount_fen": 1},
+    "extend_hold": {"seconds": 60},
+    "put_sku": {"list_price_fen": 1000},
+    "put_group": {"skus": []},
+    "put_rule": {"scope": "shop", "budget": 2**40, "basis": "money"},
+    "receive_stock": {"sku": "no-such", "quantity": 1},
+    "adjust_stock": {"sku": "no-such", "delta": 1},
+    "count_stock": {"sku": "no-such", "counted": 1},
+    "transfer_stock": {"sku": "no-such", "quantity": 1, "from_pool": "a", "to_pool": "b"},
+    "recall_stock": {"sku": "no-such", "quantity": 1, "pool": "a"},
+    "pause": {"scope": "sku", "target": "no-such"},
+    "resume": {"scope": "sku", "target": "no-such"},
+    "approve_proposal": {"digest": "0" * 64},
+    "propose_exception": {
+        "code": "E", "skus": ["A"], "floor_fen": 1, "units": 1, "expires_at": 2**41,
+    },
+}  # fmt: skip
+WITHOUT_ID = {"propose_exception", "approve_proposal", "withdraw_proposal"}
+SCOPED = [route for route in ROUTES if route.scope]
+
+
+def call(house: House, route: Route, key: str) -> Answer:
+    """Use a route as that key would, as far as the key lets it."""
+    path = route.path.format(
+        shop="own", channel="web", id="N-1", code=house.new_id("C"), proposal="0" * 32, name="x"
+    )
+    if route.name in {"place_order", "record_sale"}:
+        return house.ask(route.method, path, house.order("no-such"), key=key)
+    if route.name in {"place_orders", "record_sales"}:
+        return house.ask(route.method, path, house.order("no-such"), key=key,
+                         headers={"Content-Type": "application/x-ndjson"})  # fmt: skip
+    if route.name == "availability":
+        path += "?channel=web"
+    if route.body is None:
+        return house.ask(route.method, path, key=key)
+    body = dict(BODIES.get(route.name, {}))
+    if route.name not in WITHOUT_ID:
+        body["id"] = house.new_id("M")
+    return house.ask(route.method, path, body, key=key)
+
+
+def refused(answer: Answer) -> bool:
+    """401 and 403, also as the only line of a batch."""
+    if answer.headers["content-type"].startswith("application/x-ndjson"):
+        return answer.json()["status"] in {401, 403}
+    return answer.status_code in {401, 403}
+
+
+def test_the_table_has_every_route() -> None:
+    assert set(ALLOWED) | OPEN == {route.name for route in ROUTES}
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("route", SCOPED, ids=[route.name for route in SCOPED])
+def test_a_key_may_use_exactly_its_routes(house: House, route: Route, key: str) -> None:
+    if key in ALLOWED[route.name]:
+        assert not refused(call(house, route, key)), (route.name, key)
+        return
+    before = house.state(), house.state("other")
+    answer = call(house, route, key)
+    if route.takes == "application/x-ndjson":
+        house.assert_document(answer.json(), 403, "not_permitted")
+    else:
+        problem = house.assert_problem(answer, 403, "not_permitted")
+        assert problem.get("scope", route.scope) == route.scope
+    assert (house.state(), house.state("other")) == before
+
+
+@pytest.mark.parametrize("route", SCOPED, ids=[route.name for route in SCOPED])
+def test_a_revoked_key_opens_nothing(house: House, route: Route) -> None:
+    before = house.state()
+    house.assert_problem(call(house, route, "revoked"), 401, "not_authenticated")
+    assert house.state() == before
+
+
+def test_a_machine_for_one_channel_cannot_touch_another_channels_orders(house: House) -> None:
+    order = house.order(house.new_sku(), channel="tmall")
+    assert house.ask("POST", "/v1/shops/own/sales", order, key="tmall").status_code == 201
+    before = house.state()
+    for verb, body in (("cancel", {}), ("payments", {"amount_fen": 1}), ("ship", {})):
+        path = f"/v1/shops/own/orders/tmall/{order['id']}/{verb}"
+        answer = house.ask("POST", path, {"id": house.new_id()} | body, key="web")
+        house.assert_problem(answer, 403, "not_permitted")
+    house.assert_problem(house.place(order | {"id": "other"}), 403, "not_permitted")
+    path = f"/v1/shops/own/orders/tmall/{order['id']}"
+    house.assert_problem(house.ask("GET", path, key="web"), 403, "not_permitted")
+    path = "/v1/shops/own/availability/x?channel=tmall"
+    house.assert_problem(house.ask("GET", path, key="web"), 403, "not_permitted")
+    assert house.state() == before
+
+
+def test_a_key_that_is_revoked_while_it_is_in_use_stops_working(house: House) -> None:
+    people, ring = house.access.operators, house.access.keyring
+    actor = people.list_parties()[0].token
+    owner = people.create_machine(house.new_id("short-lived"), actor).token
+    key = ring.issue(owner, actor, scopes=("orders:write",), shops=("own",))
+    house.keys["short-lived"] = key.key
+    sku = house.new_sku()
+    house.until(lambda: house.place(house.order(sku), key="short-lived").status_code == 201)
+    ring.revoke(key.key_id, actor)
+    house.until(lambda: house.place(house.order(sku), key="short-lived").status_code == 401)
