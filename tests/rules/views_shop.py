@@ -33,9 +33,14 @@ def follow(path: Path, journal: MemoryJournal) -> None:
     connection.close()
 
 
+def reader_of(journal: MemoryJournal) -> MemoryJournal:
+    """Another reader of the same journal, which may be closed."""
+    return MemoryJournal(journal._store)
+
+
 def views_of(path: Path, journal: MemoryJournal) -> ShopViews:
     """The reading side; an order's id is the number that the scene gave it."""
-    return ShopViews(path, lambda: journal, lambda _, number: (ORDERS_HI, int(number)))
+    return ShopViews(path, lambda: reader_of(journal), lambda _, number: (ORDERS_HI, int(number)))
 
 
 def story_of(scene: Scene, order: int, folder: Path) -> dict[str, Any]:

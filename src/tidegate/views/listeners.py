@@ -179,8 +179,7 @@ class Listeners:
     async def decided(self, after_seq: int) -> AsyncIterator[Event]:
         """Everything decided after an entry, and then as it is decided; never ends by itself."""
         listener = Listener()
-        teller = await asyncio.to_thread(self._attach, listener)
-        first_seq = teller.told_seq
+        teller, first_seq = await asyncio.to_thread(self._attach, listener)
         cursor = min(after_seq, first_seq)
         try:
             if first_seq - cursor > CATCH_UP_ENTRIES:
@@ -215,14 +214,20 @@ class Listeners:
                 self._teller.stop()
                 self._teller = None
 
-    def _attach(self, listener: Listener) -> Teller:
-        """Take a listener in; the first one starts the teller."""
+    def _attach(self, listener: Listener) -> tuple[Teller, int]:
+        """Take a listener in, the first one starts the teller; behind which entry news begin."""
         with self._lock:
-            if self._teller is None:
-                self._teller = Teller(self._open_journal, self._code)
-                self._teller.start()
-            self._teller.listeners.add(listener)
-            return self._teller
+            teller, self._teller = self._teller, None
+            if teller is None:
+                teller = Teller(self._open_journal, self._code)
+                first_seq = teller.told_seq
+                teller.listeners.add(listener)
+                teller.start()
+            else:
+                teller.listeners.add(listener)
+                first_seq = teller.told_seq
+            self._teller = teller
+            return teller, first_seq
 
     def _detach(self, teller: Teller, listener: Listener) -> None:
         with self._lock:
