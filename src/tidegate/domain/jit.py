@@ -29,6 +29,9 @@ u64: Any = np.uint64
 Word = Any  # a np.uint64
 
 UNCOMPILED = os.environ.get("TIDEGATE_UNCOMPILED") == "1"
+if UNCOMPILED:
+    # Hashes and columns count modulo 2^64, as compiled code does without a word.
+    np.seterr(over="ignore")
 OPTIONS: dict[str, Any] = {
     "cache": True,
     "nogil": True,

@@ -277,7 +277,9 @@ def build_block(
             top += 1
     s.scratch_keys[8] = 0
     pool = i64(s.channels[i64(lines[first]["channel"])]["pool"])
-    if expires_s != 0 and expires_s >= s.scalars[HOLD_LAST_S]:
+    # A hold longer than the policy's would keep every later one out of the queue until it ends.
+    usual = i64(lines[first]["hold_ttl_s"]) <= s.scalars[HOLD_TTL_S]
+    if expires_s != 0 and usual and expires_s >= s.scalars[HOLD_LAST_S]:
         flags |= bk.IN_QUEUE
         s.scalars[HOLD_LAST_S] = expires_s
     for i in range(first, last):

@@ -44,7 +44,7 @@ def day_of(now_ms: int) -> int:
     return (now_ms + ZONE_MS) // DAY_MS
 
 
-def order_rows(lines: list[dict[str, Any]], common: dict[str, Any]) -> Array:
+def order_rows(lines: list[dict[str, int]], common: dict[str, int]) -> Array:
     """LINE rows of one order; `common` stands on every line, a line's own fields win."""
     rows = np.zeros(len(lines), LINE)
     for i, own in enumerate(lines):
@@ -81,7 +81,7 @@ class Verdict:
         return self.reason is Reason.ACCEPTED
 
 
-def verdict(row: Any, number: int = 0) -> Verdict:
+def verdict(row: np.void, number: int = 0) -> Verdict:
     """An OUTCOME row as a Verdict."""
     failed = tuple(Reason(bit) for bit in range(32) if int(row["mask"]) >> bit & 1)
     return Verdict(
@@ -131,21 +131,53 @@ class Scene:
         self.finish()
         return answer
 
-    def do(self, command: f.Command, actor: int = ANNA, approver: int = 0) -> Any:
+    def do(self, command: f.Command, actor: int = ANNA, approver: int = 0) -> f.Fact | None:
         """Decide a command that must be accepted; its fact."""
         answer = self.tell(command, actor, approver)
         assert answer.reason is Reason.ACCEPTED, (command, answer)
         return answer.fact
 
+    def line(
+        self,
+        code: str,
+        quantity: int = 1,
+        fen: int | None = None,
+        *,
+        promotion: str = "",
+        exception: str = "",
+        **fields: int,
+    ) -> dict[str, int]:
+        """A line of an order by codes, at list price unless it says otherwise."""
+        catalogue = self.machine.catalogue
+        number = catalogue.sku_number(code)
+        if fen is None:
+            fen = int(self.machine.state.skus[number]["list_price_fen"]) * quantity
+        made = {"sku": number, "quantity": quantity, "receivable_fen": fen}
+        if promotion:
+            made["promotion"] = catalogue.promotion_number(promotion)
+        if exception:
+            made["exception"] = catalogue.exception_number(exception)
+        return made | fields
+
+    def buy(
+        self,
+        code: str,
+        quantity: int = 1,
+        fen: int | None = None,
+        **how: Any,  # noqa: ANN401 -- as `rows`
+    ) -> Verdict:
+        """Decide an order of one line."""
+        return self.order(self.line(code, quantity, fen), **how)
+
     def rows(
         self,
-        *lines: dict[str, Any],
+        *lines: dict[str, int],
         number: int = 0,
         paid: bool = True,
         fact: bool = False,
         keys: dict[str, int] | None = None,
         unverified: dict[str, int] | None = None,
-        **fields: Any,
+        **fields: int,
     ) -> Array:
         """LINE rows of one order placed now."""
         number = number or self.next_id()
@@ -156,8 +188,8 @@ class Scene:
         }  # fmt: skip
         return order_rows(list(lines), common)
 
-    def order(self, *lines: dict[str, Any], **how: Any) -> Verdict:
-        """Decide one order."""
+    def order(self, *lines: dict[str, int], **how: Any) -> Verdict:  # noqa: ANN401 -- as `rows`
+        """Decide one order; `how` is what `rows` takes."""
         return self.place(self.rows(*lines, **how))
 
     def place(self, rows: Array) -> Verdict:
@@ -208,10 +240,6 @@ class Scene:
         row = self.machine.state.cells[catalogue.pools[pool], catalogue.skus[code]]
         return {name: int(row[name]) for name in row.dtype.names if row[name]}
 
-    def sku(self, code: str) -> int:
-        """The number of a SKU."""
-        return self.machine.catalogue.sku_number(code)
-
     def refolded(self) -> Machine:
         """Another machine that folded every entry."""
         other = Machine(SEED, self.capacity)
@@ -222,3 +250,23 @@ class Scene:
     def sound(self) -> bool:
         """Whether folding the entries gives the same state, bit by bit."""
         return self.refolded().digest() == self.machine.digest()
+
+
+def stocked(units: int = 100, capacity: Capacity = TINY) -> Scene:
+    """A shop that sells A (10.00, floor 6.00) and B (5.00, floor 3.00) through `web` (channel 0).
+
+    The marketplace `mall` (channel 1) sells from a pool of its own, `bazaar` (2) from the shared.
+    """
+    scene = Scene(capacity)
+    for command in (
+        f.PutPool("mall"),
+        f.PutChannel("web"),
+        f.PutChannel("mall", kind="marketplace", pool="mall"),
+        f.PutChannel("bazaar", kind="marketplace"),
+        f.PutSku("A", 1_000, cost_floor_fen=600),
+        f.PutSku("B", 500, cost_floor_fen=300),
+        f.ReceiveStock("A", units),
+        f.ReceiveStock("B", units),
+    ):
+        scene.do(command)
+    return scene
