@@ -193,7 +193,7 @@ def test_a_slow_listener_is_told_what_it_missed(
         made.order()
         assert (await first).seq == 5
         last = [made.order(2) for _ in range(10)][-1]
-        await until(lambda: made.views._listeners._teller.told_seq == last)  # type: ignore[union-attr]
+        await until(lambda: made.views._listeners._teller.told_seq == last)
         (told,) = await hear(source, 1)
         assert (told.name, told.seq) == ("skipped", last - 3)
         assert (told.data["from_seq"], told.data["to_seq"]) == (6, last - 3)

@@ -70,7 +70,7 @@ class Turn:
             backlog = self._step()
         except Replaced:
             self.close()
-            self.due_s = began_s
+            self.seq, self.due_s = 0, began_s
         except Exception as error:  # noqa: BLE001 -- shown, retried; the others go on
             self._fail(error, monotonic_s())
         else:
