@@ -96,7 +96,7 @@ class Scene:
 
     capacity: Capacity = TINY
     now_ms: int = START_MS
-    entries: list[bytes] = field(default_factory=list)
+    entries: list[bytes] = field(default_factory=list, repr=False)
     ids: int = 0
 
     def __post_init__(self) -> None:
@@ -265,8 +265,8 @@ def stocked(units: int = 100, capacity: Capacity = TINY) -> Scene:
         f.PutChannel("bazaar", kind="marketplace"),
         f.PutSku("A", 1_000, cost_floor_fen=600),
         f.PutSku("B", 500, cost_floor_fen=300),
-        f.ReceiveStock("A", units),
-        f.ReceiveStock("B", units),
+        f.CountStock("A", units),
+        f.CountStock("B", units),
     ):
         scene.do(command)
     return scene
