@@ -3,11 +3,16 @@
 Always: the machine that decides is kept, to compare with what followers made of the journal.
 """
 
+import threading
 from pathlib import Path
 
 from tidegate.access.secrets import create_secrets
 from tidegate.engine.layout import Capacity
 from tidegate.engine.machine import Machine
+from tidegate.followers.process import Fleet
+from tidegate.followers.shop import Settings
+from tidegate.followers.status import FollowerStatus
+from tidegate.followers.turns import Pace, Turn
 from tidegate.journal.protocol import Head
 from tidegate.journal.sqlite import SqliteJournal, SqliteSettings
 from tidegate.journal.sqlite_file import SqliteReader
@@ -22,6 +27,8 @@ from tidegate.views.projection import Projection
 CAPACITY = Capacity.small()
 LOCAL_DAY = 20_752
 ORDERS = 60  # an entry
+NO_STOP = threading.Event()  # nobody sets it
+NAMES = ["views", "snapshots", "stock", "trees"]
 
 
 class DecidedShop:
@@ -60,6 +67,60 @@ class DecidedShop:
     def close(self) -> None:
         """Let go of the journal."""
         self.journal.close()
+
+
+class MovedClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.at_s = 1_000.0
+
+    def now_ms(self) -> int:
+        """In the workload's own time."""
+        return 1_792_944_100_000 + int(self.at_s * 1000)
+
+    def monotonic_s(self) -> float:
+        """The same in seconds."""
+        return self.at_s
+
+
+class Followed:
+    """A store with one shop, and its followers."""
+
+    def __init__(self, store: Path, **settings: float | Pace) -> None:
+        self.store = store
+        self.shop = DecidedShop(store, "tea")
+        self.clock = MovedClock()
+        self.settings = Settings(capacity=CAPACITY, **settings)
+        self.fleet = Fleet(store, self.settings, self.clock)
+
+    def go_on(self, seconds: float = 0.0) -> None:
+        """Let time pass and everyone who is due take a turn."""
+        self.clock.at_s += seconds
+        self.fleet.look()
+        self.fleet.run_due(NO_STOP)
+
+    def catch_up(self) -> None:
+        """Turns until nobody lacks anything."""
+        for _ in range(200):
+            self.go_on(0.6)
+            if all(of.lag_entries == 0 for of in self.status().values()):
+                return
+        raise AssertionError(self.status())
+
+    def status(self, shop: str = "tea") -> dict[str, FollowerStatus]:
+        """Every follower of a shop."""
+        return self.fleet.status().shops[shop]
+
+    def turn(self, name: str, shop: str = "tea") -> Turn:
+        """One follower's turn."""
+        (found,) = [t for t in self.fleet.turns() if (t.shop, t.name) == (shop, name)]
+        return found
+
+    def close(self) -> None:
+        """End everything."""
+        self.fleet.close()
+        self.shop.close()
 
 
 def digest_from_zero(shop: DecidedShop, folder: Path) -> str:

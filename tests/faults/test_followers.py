@@ -3,21 +3,17 @@
 import importlib.util
 import sqlite3
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 from tidegate.desk.recovery import recover
 from tidegate.engine.snapshot import list_snapshots
-from tidegate.followers.process import Fleet, FollowersLock, run_followers
-from tidegate.followers.shop import Settings
-from tidegate.followers.status import FollowerStatus, Status, read_status, write_status
+from tidegate.followers.process import Fleet
 from tidegate.followers.trees import shop_signer
-from tidegate.followers.turns import Pace, Turn
+from tidegate.followers.turns import Pace
 from tidegate.journal.archive import Archive, WholeJournal, prune
 from tidegate.journal.heads import newest_head
 from tidegate.journal.notes import read_head, signed_by
@@ -40,62 +36,7 @@ def load(name: str) -> ModuleType:
 
 
 made = load("followers_shop")
-NO_STOP = threading.Event()  # nobody sets it
-NAMES = ["views", "snapshots", "stock", "trees"]
-
-
-class MovedClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.at_s = 1_000.0
-
-    def now_ms(self) -> int:
-        """In the workload's own time."""
-        return 1_792_944_100_000 + int(self.at_s * 1000)
-
-    def monotonic_s(self) -> float:
-        """The same in seconds."""
-        return self.at_s
-
-
-class Followed:
-    """A store with one shop, and its followers."""
-
-    def __init__(self, store: Path, **settings: float | Pace) -> None:
-        self.store = store
-        self.shop = made.DecidedShop(store, "tea")
-        self.clock = MovedClock()
-        self.settings = Settings(capacity=made.CAPACITY, **settings)
-        self.fleet = Fleet(store, self.settings, self.clock)
-
-    def go_on(self, seconds: float = 0.0) -> None:
-        """Let time pass and everyone who is due take a turn."""
-        self.clock.at_s += seconds
-        self.fleet.look()
-        self.fleet.run_due(NO_STOP)
-
-    def catch_up(self) -> None:
-        """Turns until nobody lacks anything."""
-        for _ in range(200):
-            self.go_on(0.6)
-            if all(of.lag_entries == 0 for of in self.status().values()):
-                return
-        raise AssertionError(self.status())
-
-    def status(self, shop: str = "tea") -> dict[str, FollowerStatus]:
-        """Every follower of a shop."""
-        return self.fleet.status().shops[shop]
-
-    def turn(self, name: str, shop: str = "tea") -> Turn:
-        """One follower's turn."""
-        (found,) = [t for t in self.fleet.turns() if (t.shop, t.name) == (shop, name)]
-        return found
-
-    def close(self) -> None:
-        """End everything."""
-        self.fleet.close()
-        self.shop.close()
+Followed, NAMES, NO_STOP = made.Followed, made.NAMES, made.NO_STOP
 
 
 @pytest.fixture
@@ -137,30 +78,6 @@ def test_lag_is_told_in_entries_and_time(followed: Followed) -> None:
     reader.close()
     followed.catch_up()
     assert followed.status()["views"].lag_ms == 0
-
-
-def test_a_new_shop_is_noticed_within_a_second(followed: Followed, tmp_path: Path) -> None:
-    followed.catch_up()
-    other = made.DecidedShop(tmp_path, "cups", seed=2)
-    followed.go_on(1.0)
-    followed.go_on(0.0)
-    assert followed.status("cups")["views"].seq == other.head.seq
-    other.close()
-
-
-def test_a_shop_in_the_making_is_waited_for(tmp_path: Path) -> None:
-    clock = MovedClock()
-    fleet = Fleet(tmp_path, Settings(capacity=made.CAPACITY), clock)
-    folder = tmp_path / "shops" / "tea"
-    folder.mkdir(parents=True)
-    fleet.look()
-    fleet.run_due(NO_STOP)
-    assert fleet.status().shops == {"tea": {name: FollowerStatus(0, 0, 0) for name in NAMES}}
-    assert list(folder.iterdir()) == []
-    folder.rmdir()
-    clock.at_s += 1.0
-    fleet.look()
-    assert fleet.status().shops == {}
 
 
 def test_views_that_are_garbage_are_set_aside_and_built_again(
@@ -233,26 +150,6 @@ def test_a_full_disk_stops_nobody_else_and_passes(followed: Followed, tmp_path: 
     assert status["trees"].lag_entries == status["snapshots"].lag_entries == 0
     followed.catch_up()
     assert made.digest_on_disk(followed.shop) == made.digest_from_zero(followed.shop, tmp_path)
-
-
-def test_a_follower_that_keeps_failing_is_tried_ever_more_seldom(
-    followed: Followed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    followed.catch_up()
-    turn = followed.turn("trees")
-
-    def fail() -> None:
-        raise OSError("no such disk")
-
-    monkeypatch.setattr(turn.work, "step", fail)
-    monkeypatch.setattr(turn, "_open", fail)
-    waits = []
-    for _ in range(10):
-        followed.clock.at_s = max(followed.clock.at_s, turn.due_s)
-        followed.fleet.run_due(NO_STOP)
-        waits.append(round(turn.due_s - followed.clock.at_s, 6))
-    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
-    assert (turn.failures, turn.error) == (10, "OSError: no such disk")
 
 
 def test_views_are_built_again_when_somebody_asks(followed: Followed, tmp_path: Path) -> None:
@@ -348,55 +245,3 @@ def test_a_snapshot_is_what_a_restart_needs(tmp_path: Path) -> None:
     assert found.machine.digest() == shop.machine.digest()
     assert 1 <= len(list_snapshots(shop.paths.snapshots)) <= 2
     shop.close()
-
-
-def test_one_process_follows_a_store(followed: Followed, tmp_path: Path) -> None:
-    first = FollowersLock(tmp_path)
-
-    class Stop:
-        """A stop that is set while one waits for the lock."""
-
-        waited = 0
-
-        def wait(self, seconds: float) -> bool:
-            """Count how often."""
-            assert seconds > 0
-            self.waited += 1
-            return self.waited == 3
-
-    stop: Any = Stop()
-    assert first.wait(stop)
-    run_followers(tmp_path, stop, followed.clock)
-    assert stop.waited == 3
-    assert not (followed.shop.paths.views).exists()
-    first.release()
-
-
-def test_two_that_follow_one_file_are_noticed(followed: Followed) -> None:
-    followed.shop.decide(2)
-    followed.catch_up()
-    other = Fleet(followed.store, followed.settings, followed.clock)
-    other.look()
-    other.run_due(NO_STOP)
-    followed.shop.decide(1)
-    followed.go_on(1.0)
-    followed.clock.at_s += 1.0
-    other.run_due(NO_STOP)
-    assert other.status().shops["tea"]["views"].error == (
-        "ViewsMoved: two processes follow this store: stop one of them"
-    )
-    other.close()
-
-
-def test_the_status_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
-    assert read_status(tmp_path) == Status()
-    assert Status().is_stale(1_792_944_000_000)
-    status = Status(5_000, 7, {"tea": {"views": FollowerStatus(3, 4, 5, 1, "OSError: disk")}})
-    write_status(tmp_path, status)
-    assert read_status(tmp_path) == status
-    assert status.of("tea", "views") == FollowerStatus(3, 4, 5, 1, "OSError: disk")
-    assert status.of("tea", "trees") is status.of("cups", "views") is None
-    assert (status.is_stale(10_000), status.is_stale(10_001)) == (False, True)
-    assert status.faults() == ["tea: views failed 1 times in a row: OSError: disk"]
-    (tmp_path / "followers.json").write_bytes(b'{"written_ms": 1, "shops": ')
-    assert read_status(tmp_path) == Status()
