@@ -11,6 +11,6 @@ COMMANDS = "\0command"
 
 
 def id_hash(key: bytes, space: str, name: str) -> tuple[int, int]:
-    """The two 64-bit halves of BLAKE2b-128 over (space, name). `space` of an order is its channel."""
+    """The two 64-bit halves of BLAKE2b-128 over (space, name); an order's space is its channel."""
     digest = hashlib.blake2b(f"{space}\0{name}".encode(), digest_size=16, key=key).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")

@@ -8,7 +8,7 @@ breaks the format ends the connection, one that the desk cannot take gets a stat
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,10 +41,10 @@ class PackedDoor(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A front process connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not checked by isinstance: uvloop's transports are none of asyncio's classes.
+        self._transport = cast("asyncio.Transport", transport)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 -- asyncio's signature
         """Where the next bytes go; there is always room for the rest of a frame."""
         return self._view[self._filled :]
 
@@ -62,7 +62,7 @@ class PackedDoor(asyncio.BufferedProtocol):
             self._view[: self._filled - used] = self._view[used : self._filled]
             self._filled -= used
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's signature
         """The front process left; what it asked is decided all the same."""
         self._transport = None
 
