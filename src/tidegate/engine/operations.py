@@ -267,7 +267,7 @@ def judge_operation(s: State, op: Array, entry: int, out: Array) -> int:
     if kind == RELEASE:
         return judge_release(s, entry, op, out)
     if kind == HOLD:
-        return OK if state == COMMITTED else WRONG_STATE
+        return OK if state == COMMITTED and not nothing_open(s, block) else WRONG_STATE
     if kind == EXTEND:
         return judge_extend(s, entry, op)
     return WRONG_STATE

@@ -205,7 +205,7 @@ class Scene:
         heads = rows[rows["flags"] & CONTINUES == 0]
         return [verdict(out, int(head["id_lo"])) for out, head in zip(outcomes, heads, strict=True)]
 
-    def operate(
+    def operation_row(
         self,
         kind: str,
         order: int,
@@ -215,17 +215,26 @@ class Scene:
         fen: int = 0,
         flags: int = 0,
         number: int = 0,
-    ) -> Verdict:
-        """Decide one operation on an order."""
+    ) -> Array:
+        """One OPERATION row on an order of this scene."""
         row = np.zeros(1, OPERATION)
         row["id_hi"], row["id_lo"] = OPERATIONS_HI, number or self.next_id()
         row["order_hi"], row["order_lo"] = ORDERS_HI, order
         row["amount_fen"], row["quantity"], row["line"] = fen, quantity, line
         row["kind"], row["flags"] = OPERATION_KINDS.index(kind), flags
+        return row
+
+    def operate_rows(self, rows: Array) -> list[Verdict]:
+        """Decide OPERATION rows."""
         self.begin()
-        outcomes = self.machine.decide_operations(row)
+        outcomes = self.machine.decide_operations(rows)
         self.finish()
-        return verdict(outcomes[0], int(row["id_lo"][0]))
+        return [verdict(out, int(row["id_lo"])) for out, row in zip(outcomes, rows, strict=True)]
+
+    def operate(self, kind: str, order: int, **how: int) -> Verdict:
+        """Decide one operation on an order; `how` is what `operation_row` takes."""
+        (answer,) = self.operate_rows(self.operation_row(kind, order, **how))
+        return answer
 
     def expire(self) -> int:
         """End what is due now; how many."""
