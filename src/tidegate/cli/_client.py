@@ -99,11 +99,15 @@ class Answer(NamedTuple):
         try:
             return json.loads(self.body)
         except ValueError:
-            raise Unanswered(
-                f"the answer ({self.status}, {self.media_type}) is not one of Tidegate's:"
-                " look whether TIDEGATE_SERVER is right",
-                was_sent=True,
-            ) from None
+            raise self.not_ours() from None
+
+    def not_ours(self) -> Unanswered:
+        """To be raised where the answer cannot come from Tidegate."""
+        return Unanswered(
+            f"the answer ({self.status}, {self.media_type}) is not one of Tidegate's:"
+            " look whether TIDEGATE_SERVER is right",
+            was_sent=True,
+        )
 
 
 def address_of(text: str) -> Address:
@@ -143,6 +147,14 @@ def _key_in(file: Path) -> str:
         raise WrongUsage(f"--key-file: {(error.strerror or 'cannot be read').lower()}") from None
 
 
+def why_not_now(answer: Answer) -> str:
+    """What a server says that takes nothing at the moment; something before it may answer too."""
+    try:
+        return str(json.loads(answer.body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return "the server is busy"
+
+
 def new_id() -> str:
     """An id that nobody had: about 68 random bits."""
     return "cli-" + "".join(secrets.choice(_ID_SIGNS) for _ in range(_ID_SIGNS_COUNT))
@@ -174,6 +186,8 @@ class Client:
             return answer
         problem = answer.document()
         if answer.status >= SERVER_FAULT or answer.media_type != PROBLEM:
+            if not isinstance(problem, dict):
+                raise answer.not_ours()
             name, detail = problem.get("reason", answer.status), problem.get("detail", "")
             raise Unanswered(f"{name}: {detail}", was_sent=True)
         raise Refused(problem)
@@ -188,8 +202,9 @@ class Client:
             try:
                 answer = self._once(request)
             except NotReached as error:
+                why = str(error)
                 if not was_sent:
-                    raise Unanswered(str(error), was_sent=False) from None
+                    raise Unanswered(why, was_sent=False) from None
             except (OSError, http.client.HTTPException):
                 was_sent = True
                 if not request.is_repeatable:
@@ -197,11 +212,11 @@ class Client:
             else:
                 if answer.status != UNAVAILABLE:
                     return answer
-                was_sent, wait_s, why = True, answer.retry_after_s, "the server is busy"
+                was_sent, wait_s, why = True, answer.retry_after_s, why_not_now(answer)
             if self.monotonic_s() + wait_s > end_s:
                 if answer is not None:
                     return answer
-                raise Unanswered(f"{why}, and nobody answers since", was_sent=True)
+                raise Unanswered(why, was_sent=True)
             self.say(f"{why}: asking again in {wait_s:g} s")
             self.sleep(wait_s)
 

@@ -127,10 +127,15 @@ def waiting(caller: Caller, wanted: str) -> Mapping[str, Any]:
     return one
 
 
+def somebody_is_there() -> bool:
+    """Whether a question would reach a person."""
+    return sys.stdin.isatty()
+
+
 def ask_first(proposal: Mapping[str, Any]) -> None:
     """Show it and ask. Raises WrongUsage where nobody can answer, or the answer is no."""
     typer.echo(proposal_text(proposal), err=True)
-    if not sys.stdin.isatty():
+    if not somebody_is_there():
         raise WrongUsage("nobody to ask here: approve what you read with --digest")
     if not typer.confirm("Approve exactly this? 批准以上内容？", err=True):
         raise WrongUsage("not approved")
