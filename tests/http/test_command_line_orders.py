@@ -281,12 +281,12 @@ def test_who_is_asked_at_the_terminal_decides(
     wish = ("--sku", "A", "--floor-fen", "100", "--units", "5", "--for", "1h")
     house.did("exception", "propose", "asked", *wish)
     shown = house.did("exception", "list").out
-    question = "Approve exactly this? 批准以上内容？ [y/N]:"
+    question = "Approve exactly this? 批准以上内容？ [y/N] "
     said = house.run("exception", "approve", "asked", who="bob", typed="n\n")
     assert (said.code, said.err) == (2, f"{shown}{question}tidegate: not approved\n")
     said = house.run("exception", "approve", "asked", who="bob", typed="y\n")
     assert (said.code, said.err) == (0, f"{shown}{question}")
-    assert said.plain.strip().startswith("exception asked approved · 特批已批准 (entry N, id ")
+    assert said.plain.startswith("exception asked approved · 特批已批准 (entry N, id ")
 
 
 def test_a_proposal_can_be_taken_back(house: House) -> None:

@@ -24,6 +24,7 @@ Proposal = Annotated[
 ]
 ID_SIGNS = 32
 ID_SIGNS_MIN = 6
+YES = {"y", "yes", "是"}
 
 
 @app.command()
@@ -137,7 +138,9 @@ def ask_first(proposal: Mapping[str, Any]) -> None:
     typer.echo(proposal_text(proposal), err=True)
     if not somebody_is_there():
         raise WrongUsage("nobody to ask here: approve what you read with --digest")
-    if not typer.confirm("Approve exactly this? 批准以上内容？", err=True):
+    # Not typer.confirm: it writes to standard output, where --json has its one document.
+    typer.echo("Approve exactly this? 批准以上内容？ [y/N] ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in YES:
         raise WrongUsage("not approved")
 
 
