@@ -20,7 +20,8 @@ from tidegate.access.secrets import (
 )
 from tidegate.access.store import AccessStore, AccessUnavailable
 from tidegate.desk.clock import Calendar, Clock, SystemClock
-from tidegate.desk.desk import Desk, append_surely, owner_name
+from tidegate.desk.desk import Desk
+from tidegate.desk.durable import append_surely, owner_name
 from tidegate.desk.names import COMMANDS, id_hash
 from tidegate.desk.recovery import Recovered, recover
 from tidegate.engine.layout import Capacity

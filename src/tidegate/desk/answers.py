@@ -69,3 +69,19 @@ class DeskUnready(Exception):
 
 class Undecided(Exception):
     """Whether it was decided is not known: repeat the same id."""
+
+
+def jump_text(jumped_ms: int) -> str:
+    """Why a desk whose clock jumped takes nothing, and what to do."""
+    return (
+        f"the clock moved {jumped_ms // 1000} s against itself: a person must confirm it"
+        " (`tidegate clock confirm`)"
+    )
+
+
+def low_disk_text(free_bytes: int, needed_bytes: int) -> str:
+    """Why a desk takes no new orders while the disk is nearly full, and what to do."""
+    return (
+        f"{free_bytes >> 20} MiB of disk are free, {needed_bytes >> 20} are needed for new orders:"
+        " free some space or archive old segments"
+    )

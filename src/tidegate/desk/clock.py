@@ -55,6 +55,10 @@ class WatchedClock:
             self._offset_ms += moved * 0.01  # slewing by time servers is followed slowly
         return now
 
+    def monotonic_s(self) -> float:
+        """Seconds that never go back."""
+        return self._clock.monotonic_s()
+
     def confirm(self) -> None:
         """A person says that the clock is right as it is."""
         self._offset_ms = self._clock.now_ms() - self._clock.monotonic_s() * 1000

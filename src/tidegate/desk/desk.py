@@ -22,17 +22,19 @@ from tidegate.desk.answers import (
     DeskUnready,
     ManyDecided,
     Undecided,
+    jump_text,
+    low_disk_text,
 )
 from tidegate.desk.clock import Calendar, Clock, WatchedClock
+from tidegate.desk.durable import append_surely
 from tidegate.desk.flight import Flight, answer_flight
 from tidegate.desk.inbox import AskedCommand, Batch, Done, Inbox, lines_of
 from tidegate.desk.names import COMMANDS, id_hash
 from tidegate.desk.storage import Storage
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue
-from tidegate.engine.machine import Machine
+from tidegate.engine.machine import EXPIRE_MAX, Machine
 from tidegate.journal.protocol import (
-    AppendUnknown,
     Fenced,
     Head,
     Journal,
@@ -47,7 +49,9 @@ from tidegate.record.lines import Array
 LARGE_BATCH = 2_048  # lines waiting from which on a batch is decided while another is synced
 AHEAD_MAX = 2  # batches decided and not yet durable
 TICK_S = 0.1
-SPARE_ROWS = 1 << 17  # rows that every table must still have room for
+STOPPING = "the server is stopping: repeat the same id"
+LOW_DISK_BYTES = 512 << 20  # below so much free space no new orders; the journal stops at half
+DISK_LOOK_S = 1.0
 
 log = structlog.get_logger("tidegate.desk")
 
@@ -79,6 +83,10 @@ class Desk:
         self._storage = Storage(shop)
         self._flights: deque[Flight] = deque()
         self._why = ""
+        self._no_orders = ""  # why only orders are refused: operations and stops still pass
+        self._looked_s = 0.0
+        self._stopping = False
+        self._is_reading_anew = False
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -106,8 +114,8 @@ class Desk:
 
         Raises DeskBusy or DeskUnready at once. Does not check what the rows hold.
         """
-        if self._why:
-            raise DeskUnready(self._why)
+        if self._why or self._no_orders:
+            raise DeskUnready(self._why or self._no_orders)
         self._inbox.add_order(lines, done)
         if not self._scheduled:
             self._schedule()
@@ -118,6 +126,8 @@ class Desk:
 
     def place_rows(self, rows: Array) -> asyncio.Future[ManyDecided]:
         """Decide many orders; rows past BATCH_LINES_MAX do not fit one call."""
+        if self._no_orders:
+            raise DeskUnready(self._no_orders)
         return self._promised(lambda done: self._ask(lambda: self._inbox.add_rows(rows, done)))
 
     def operate(self, rows: Array) -> asyncio.Future[ManyDecided]:
@@ -161,8 +171,8 @@ class Desk:
         """How the desk is."""
         scalars = self._machine.state.scalars
         return DeskStatus(
-            not self._why,
-            self._why,
+            not (self._why or self._no_orders),
+            self._why or self._no_orders,
             self._durable.seq,
             self._durable.epoch,
             self._inbox.lines,
@@ -179,13 +189,13 @@ class Desk:
 
     async def stop(self) -> None:
         """Take nothing more, answer everything in flight, let go of the journal."""
-        self._why = self._why or "the server is stopping: repeat the same id"
-        while self._inbox or self._flights:
+        self._stopping = True
+        self._why = self._why or STOPPING
+        while self._inbox or self._flights or self._is_reading_anew:
             self._idle.clear()
             self._pump()
-            if not self._inbox and not self._flights:
-                break
-            await self._idle.wait()
+            if self._inbox or self._flights or self._is_reading_anew:
+                await self._idle.wait()
         if self._ticker is not None:
             self._ticker.cancel()
         self._storage.stop()
@@ -222,7 +232,7 @@ class Desk:
     def _pump(self) -> None:
         """Decide what waits, if the disk is free or what waits is large."""
         self._scheduled = False
-        while self._inbox or self._notes:
+        while (self._inbox or self._notes) and not self._is_reading_anew:
             ahead = len(self._flights)
             if ahead >= AHEAD_MAX or (ahead and self._inbox.lines < LARGE_BATCH):
                 return
@@ -232,10 +242,12 @@ class Desk:
         machine = self._machine
         now_ms = self._clock.now_ms()
         if self._clock.jumped_ms and not self._confirms(batch):
-            self._refuse(batch, DeskUnready(self._jump_text()))
+            self._refuse(batch, DeskUnready(jump_text(self._clock.jumped_ms)))
             return
-        if min(machine.room()) < SPARE_ROWS:
-            self._refuse(batch, DeskUnready("the shop's tables are full: raise its capacity"))
+        lines = sum(asked.size for asked in batch.orders)
+        others = sum(asked.size for asked in batch.operations) + len(batch.commands)
+        if not machine.fits(lines, others + EXPIRE_MAX):
+            self._refuse(batch, DeskUnready("the shop's tables are full: serve with --orders-max"))
             return
         machine.begin(now_ms, self._calendar.day(now_ms))
         commands = [
@@ -301,11 +313,44 @@ class Desk:
             self._why = "the disk failed under a write: restart the server"
         elif not isinstance(error, StoreFull | StoreBusy):
             self._why = f"the journal failed: {error}"
-        if not self._why:
-            self._machine, self._head = self._rebuild()
-            self._durable = self._head
         for gone in lost:
             self._refuse(gone.batch, undecided)
+        if not self._why or self._why == STOPPING:
+            self._start_again()
+            return
+        while self._inbox:
+            self._refuse(self._inbox.take(), DeskUnready(self._why))
+
+    def _start_again(self) -> None:
+        """Read the machine anew, on the storage thread: behind every append that was queued.
+
+        Those were decided on what is thrown away; each is fenced by the failure before it, and the
+        new claim comes after them.
+        """
+        self._is_reading_anew = True
+        self._why = "the shop is read anew after a failed write: repeat the same id"
+        loop = self._loop
+        assert loop is not None
+
+        def done(again: Any, error: BaseException | None) -> None:  # noqa: ANN401 -- any work's
+            loop.call_soon_threadsafe(self._started_again, again, error)
+
+        self._storage.submit(self._rebuild, done)
+
+    def _started_again(
+        self, again: tuple[Machine, Head] | None, error: BaseException | None
+    ) -> None:
+        self._is_reading_anew = False
+        if again is None:
+            self._why = f"the journal failed: {error}"
+            while self._inbox:
+                self._refuse(self._inbox.take(), DeskUnready(self._why))
+        else:
+            self._machine, self._head = again
+            self._durable = self._head
+            self._why = STOPPING if self._stopping else ""
+        self._idle.set()
+        self._schedule()
 
     def _refuse(self, batch: Batch, error: Exception) -> None:
         for command in batch.commands:
@@ -321,13 +366,6 @@ class Desk:
             return True
         return bool(batch.commands) and not batch.orders and not batch.operations
 
-    def _jump_text(self) -> str:
-        seconds = self._clock.jumped_ms // 1000
-        return (
-            f"the clock moved {seconds} s against itself: a person must confirm it"
-            " (`tidegate shop confirm-clock`)"
-        )
-
     async def _tick(self) -> None:
         """End holds that are due, watch the clock and the disk, even when nobody orders."""
         while True:
@@ -340,34 +378,27 @@ class Desk:
     def _look_around(self) -> None:
         now_ms = self._clock.now_ms()
         if self._clock.jumped_ms:
-            self._why = self._jump_text()
+            self._why = jump_text(self._clock.jumped_ms)
             return
         if self._calendar.zone != self.catalogue.zone:
             self._calendar = Calendar(self.catalogue.zone)
+        self._watch_disk()
         if self._why or self._flights:
             return
         self._machine.begin(now_ms, self._calendar.day(now_ms))
         while self._machine.expire() and len(self._flights) < AHEAD_MAX:
             self._send(Batch([], [], []), NOTHING, NOTHING, [])
 
+    def _watch_disk(self) -> None:
+        """Refuse new orders before writing can fail; what frees or stops something still passes."""
+        now_s = self._clock.monotonic_s()
+        if now_s < self._looked_s + DISK_LOOK_S:
+            return
+        self._looked_s = now_s
+        free = self._journal.free_bytes()
+        self._no_orders = ""
+        if free < LOW_DISK_BYTES:
+            self._no_orders = low_disk_text(free, LOW_DISK_BYTES)
+
 
 NOTHING: Array = np.zeros(0, np.uint8)
-
-
-def append_surely(journal: Journal, expected_seq: int, payload: bytes) -> Head:
-    """Append; when the outcome is unknown, read it back and try once more if it was not stored.
-
-    Raises what `Journal.append` raises but AppendUnknown only when reading back does not help.
-    """
-    try:
-        return journal.append(expected_seq, payload)
-    except AppendUnknown as unknown:
-        found = journal.read_back(expected_seq, unknown.attempt.hash)
-        if found is not None:
-            return found
-        return journal.append(expected_seq, payload)
-
-
-def owner_name(process_id: int) -> str:
-    """What a claim says of its owner: no host name, which may be a person's."""
-    return f"desk {process_id}"

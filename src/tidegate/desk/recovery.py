@@ -86,7 +86,9 @@ def from_snapshot(
             said = read_snapshot_head(path)
             found = journal.read(said.seq, 1)
             if not found or found[0].hash.hex() != said.chain_hash:
-                raise SnapshotRefused(f"{path.name} is not of this journal's past")
+                raise SnapshotRefused(  # noqa: TRY301 -- passed over like one that cannot be read
+                    f"{path.name} is not of this journal's past"
+                )
             machine = Machine(seed, capacity)
             load_snapshot(machine, path, journalled_digest(journal, said.seq))
         except SnapshotRefused as refused:
