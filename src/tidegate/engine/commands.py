@@ -32,7 +32,8 @@ EXEMPTABLE = (
 
 def numbered(table: dict[str, int], code: str, first: int, most: int) -> int:
     """The number a code has, or the next one."""
-    return table[code_ok(code)] if code in table else bound(len(table) + first, first, most)
+    code_ok(code)
+    return table[code] if code in table else bound(len(table) + first, first, most)
 
 
 def next_version(ctx: Context) -> int:
