@@ -80,6 +80,21 @@ def test_lag_is_told_in_entries_and_time(followed: Followed) -> None:
     assert followed.status()["views"].lag_ms == 0
 
 
+def test_history_does_not_count_as_lag_of_years(followed: Followed) -> None:
+    followed.clock.at_s += 40 * 86_400
+    followed.shop.decide(1)
+    followed.catch_up()
+    followed.shop.decide(2)
+    waits = [0.0, 3.0, 4.0]
+    told = []
+    for seconds in waits:
+        followed.clock.at_s += seconds
+        told.append((followed.status()["views"].lag_entries, followed.status()["views"].lag_ms))
+    assert told == [(2, 0), (2, 3_000), (2, 7_000)]
+    followed.catch_up()
+    assert followed.status()["views"].lag_ms == 0
+
+
 def test_views_that_are_garbage_are_set_aside_and_built_again(
     followed: Followed, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ Waiting is for a thread of the views' own, so each wait has a deadline; nothing 
 import asyncio
 import importlib.util
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from types import ModuleType
@@ -176,6 +177,39 @@ def test_several_listeners_hear_the_same_and_the_thread_ends_with_the_last(tmp_p
             await source.aclose()
         assert held._teller is None
         assert teller._stop.is_set()
+
+    run(listen())
+
+
+def test_who_goes_while_being_taken_in_leaves_nothing_behind(tmp_path: Path) -> None:
+    made = Shop(tmp_path)
+    opening, may_open = threading.Event(), threading.Event()
+
+    def open_slowly() -> MemoryJournal:
+        opening.set()
+        assert may_open.wait(DEADLINE_S)
+        return shop.reader_of(made.journal)
+
+    class Held(listeners.Listeners):
+        """Says when a listener was let go of."""
+
+        let_go = threading.Event()
+
+        def _detach(self, *gone: Any) -> None:
+            super()._detach(*gone)
+            self.let_go.set()
+
+    held = Held(open_slowly, made.views.code)
+
+    async def listen() -> None:
+        waiting = asyncio.ensure_future(anext(held.decided(0)))
+        await until(opening.is_set)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        may_open.set()
+        await until(held.let_go.is_set)
+        assert held._teller is None
 
     run(listen())
 

@@ -23,6 +23,7 @@ from tidegate.views.shop_views import Lag, lag_of
 
 LOOK_S = 0.5  # for new shops, and whether whoever started us is still there
 STATUS_S = 0.5
+HISTORY_MS = 86_400_000  # entries older than a day are of an import: their age is no lag
 LOCK_FILE = "followers.lock"
 LOCK_WAIT_S = 0.2
 
@@ -42,10 +43,11 @@ class Clock(Protocol):
 
 
 class Known(NamedTuple):
-    """What was last known of a follower's lag."""
+    """What was last known of a follower: its cursor, its lag, and when it last went on."""
 
     seq: int
     lag: Lag
+    since_ms: int
 
 
 class Fleet:
@@ -109,13 +111,17 @@ class Fleet:
         self._shops = {}
 
     def _of(self, shop: ShopFollowers, turn: Turn) -> FollowerStatus:
-        key = (shop.name, turn.name)
+        key, now_ms = (shop.name, turn.name), self._clock.now_ms()
+        before = self._known.get(key, Known(-1, Lag(0, 0), now_ms))
+        since_ms = before.since_ms if turn.seq == before.seq else now_ms
         try:
-            known = Known(turn.seq, lag_of(shop.reader, turn.seq, self._clock.now_ms()))
+            lag = lag_of(shop.reader, turn.seq, now_ms)
         except JournalError:
-            known = self._known.get(key, Known(turn.seq, Lag(0, 0)))
-        self._known[key] = known
-        return FollowerStatus(turn.seq, known.lag.entries, known.lag.ms, turn.failures, turn.error)
+            lag = before.lag
+        if lag.ms > HISTORY_MS:
+            lag = Lag(lag.entries, now_ms - since_ms)
+        self._known[key] = Known(turn.seq, lag, since_ms if lag.entries else now_ms)
+        return FollowerStatus(turn.seq, lag.entries, lag.ms, turn.failures, turn.error)
 
 
 class FollowersLock:

@@ -179,7 +179,7 @@ class Listeners:
     async def decided(self, after_seq: int) -> AsyncIterator[Event]:
         """Everything decided after an entry, and then as it is decided; never ends by itself."""
         listener = Listener()
-        teller, first_seq = await asyncio.to_thread(self._attach, listener)
+        teller, first_seq = await self._attached(listener)
         cursor = min(after_seq, first_seq)
         try:
             if first_seq - cursor > CATCH_UP_ENTRIES:
@@ -214,8 +214,22 @@ class Listeners:
                 self._teller.stop()
                 self._teller = None
 
+    async def _attached(self, listener: Listener) -> tuple[Teller, int]:
+        """Take a listener in; one that goes meanwhile is let go of all the same."""
+        attaching = asyncio.ensure_future(asyncio.to_thread(self._attach, listener))
+
+        def let_go(done: asyncio.Future[tuple[Teller, int]]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                self._detach(done.result()[0], listener)
+
+        try:
+            return await asyncio.shield(attaching)
+        except asyncio.CancelledError:
+            attaching.add_done_callback(let_go)
+            raise
+
     def _attach(self, listener: Listener) -> tuple[Teller, int]:
-        """Take a listener in, the first one starts the teller; behind which entry news begin."""
+        """The first listener starts the teller; the entry behind which its news begin."""
         with self._lock:
             teller, self._teller = self._teller, None
             if teller is None:

@@ -13,7 +13,7 @@ import numpy as np
 from tidegate.domain.reasons import Reason
 from tidegate.record import entry as en
 from tidegate.record import facts as f
-from tidegate.record.lines import CONTINUES, PAY, Array
+from tidegate.record.lines import CONTINUES, LINE, OPERATION, OUTCOME, PAY, Array
 
 PLACE_BITS = 24  # of a place: 23 for the position in its entry, the lowest for "a repeat"
 POSITIONS_MAX = 1 << (PLACE_BITS - 1)
@@ -94,6 +94,14 @@ def opened(seq: int, payload: bytes) -> Opened:
     data = en.aligned(payload)
     head = en.read_head(data)
     return Opened(seq, head.now_ms, head.local_day, list(_parts(data)))
+
+
+def load_codecs() -> None:
+    """Load what decodes, so that nobody waits for it later; a process calls it before it serves."""
+    writer = en.EntryWriter(1 << 12)
+    writer.orders(np.zeros(1, LINE), np.zeros(1, OUTCOME))
+    writer.operations(np.zeros(1, OPERATION), np.zeros(1, OUTCOME))
+    opened(1, writer.take(0, 0, 1))
 
 
 def _parts(data: Array) -> Iterator[Part]:

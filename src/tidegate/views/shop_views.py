@@ -19,6 +19,7 @@ from tidegate.views.events import Event
 from tidegate.views.file import ORDERS, SCHEMA, file_identity, read_cursor, read_views
 from tidegate.views.listeners import Listeners
 from tidegate.views.names import Names
+from tidegate.views.parts import load_codecs
 from tidegate.views.search import search
 
 OrderKey = Callable[[str, str], tuple[int, int]]
@@ -81,6 +82,7 @@ class ShopViews:
         self, path: Path, open_journal: Callable[[], JournalReader], order_key: OrderKey
     ) -> None:
         """`path` is views.db, `order_key` the keyed hash of an order's channel and id."""
+        load_codecs()
         self._order_key = order_key
         self._journal = open_journal()
         self._quick = ReadSide(path)  # for cursors, which an event loop may ask for
@@ -164,12 +166,17 @@ def empty_views() -> sqlite3.Connection:
 
 
 def lag_of(journal: JournalReader, seq: int, now_ms: int) -> Lag:
-    """How far behind somebody is who has taken in everything up to `seq`."""
+    """How far behind somebody is who has taken in everything up to `seq`.
+
+    The age is by the entry's own time: of history that is imported it is years. Entries without a
+    time (claims, a shop's first) count as new.
+    """
     entries = max(0, journal.head().seq - seq)
     if entries:
         for entry in journal.read(seq + 1, 1):
-            if entry.kind == BATCH:
-                return Lag(entries, max(0, now_ms - decided_at_ms(entry.payload)))
+            decided_ms = decided_at_ms(entry.payload) if entry.kind == BATCH else 0
+            if decided_ms:
+                return Lag(entries, max(0, now_ms - decided_ms))
     return Lag(entries, 0)
 
 
