@@ -26,6 +26,7 @@ from tidegate.engine.command_context import Context
 from tidegate.engine.commands import judge_command
 from tidegate.engine.digest import digest_of
 from tidegate.engine.expiry import due_holds, expire_orders
+from tidegate.engine.fact_bounds import fact_fits
 from tidegate.engine.index import NONE
 from tidegate.engine.layout import Capacity
 from tidegate.engine.margin import fits, reach
@@ -249,6 +250,14 @@ class Machine:
         remember_order(s, hi, lo_, hashed, print_, lo.OPERATION_DONE, 0, 0)
         apply_fact(s, self.catalogue, envelope.fact)
 
+    def _fold_command(self, envelope: f.Envelope) -> None:
+        if envelope.fact is not None and not fact_fits(self.state, envelope.fact):
+            raise en.EntryCorrupt("a command's numbers lie outside the tables")
+        try:
+            self._apply(envelope)
+        except (OverflowError, ValueError, LookupError) as error:
+            raise en.EntryCorrupt(f"a command cannot be applied: {error}") from error
+
     def fold_frame(self, frame: en.Frame) -> None:
         """Apply one frame of an entry whose moment was set. `fold` is what others use."""
         if frame.kind == en.ORDERS:
@@ -261,6 +270,6 @@ class Machine:
         elif frame.kind == en.EXPIRED:
             expire_orders(self.state, en.read_expired(frame.body))
         elif frame.kind == en.COMMAND:
-            self._apply(f.decode_envelope(frame.body.tobytes()))
+            self._fold_command(f.decode_envelope(frame.body.tobytes()))
         elif frame.kind != en.NOTE:
             raise en.EntryTooNew(f"frame type {frame.kind} is not known to this release")

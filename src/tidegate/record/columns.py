@@ -322,7 +322,7 @@ class Packer:
         money, quantity = self.product
         column = np.zeros(count, np.uint64)
         size = int(unpack_rows(data, words, self.fields, money, quantity, column))
-        if size < 0:
+        if not 0 <= size <= len(data):
             raise ColumnCorrupt("a column is cut short")
         return words.reshape(-1).view(self.dtype), size
 
