@@ -195,8 +195,8 @@ def test_who_goes_while_being_taken_in_leaves_nothing_behind(tmp_path: Path) -> 
 
         let_go = threading.Event()
 
-        def _detach(self, *gone: Any) -> None:
-            super()._detach(*gone)
+        def _detach(self, teller: listeners.Teller, listener: listeners.Listener) -> None:
+            super()._detach(teller, listener)
             self.let_go.set()
 
     held = Held(open_slowly, made.views.code)
