@@ -7,7 +7,7 @@ person confirms it. Nothing here sleeps, and only `SystemClock` reads a clock.
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 JUMP_MS = 300_000
 EPOCH_ORDINAL = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
@@ -63,6 +63,15 @@ class WatchedClock:
         """A person says that the clock is right as it is."""
         self._offset_ms = self._clock.now_ms() - self._clock.monotonic_s() * 1000
         self.jumped_ms = 0
+
+
+def is_zone(name: str) -> bool:
+    """Whether there is such a time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 class Calendar:

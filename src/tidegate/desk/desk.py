@@ -10,6 +10,7 @@ is thrown away with the machine, the journal is read anew, and whoever waited is
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,13 @@ from tidegate.desk.answers import (
     jump_text,
     low_disk_text,
 )
-from tidegate.desk.clock import Calendar, Clock, WatchedClock
+from tidegate.desk.clock import Calendar, Clock, WatchedClock, is_zone
 from tidegate.desk.durable import append_surely
 from tidegate.desk.flight import Flight, answer_flight
-from tidegate.desk.inbox import AskedCommand, Batch, Done, Inbox, lines_of
+from tidegate.desk.inbox import AskedCommand, Batch, Done, Inbox, lines_of, promised
 from tidegate.desk.names import COMMANDS, id_hash
 from tidegate.desk.storage import Storage
+from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue
 from tidegate.engine.machine import EXPIRE_MAX, Machine
@@ -93,8 +95,6 @@ class Desk:
         self._idle: asyncio.Event = asyncio.Event()
         self._notes: list[f.Note] = []
 
-    # -- what the edges call ----------------------------------------------------------------------
-
     @property
     def catalogue(self) -> Catalogue:
         """The shop's codes."""
@@ -145,6 +145,12 @@ class Desk:
     ) -> asyncio.Future[CommandAnswer]:
         """Decide an operator's command, ahead of every order that waits."""
         hi, lo_ = id_hash(self._key, COMMANDS, command_id)
+        if isinstance(command, f.SetPolicy) and command.zone and not is_zone(command.zone):
+            return self._promised(
+                lambda done: done(
+                    CommandAnswer(Reason.OUT_OF_BOUNDS, False, self._durable.seq, None), None
+                )
+            )
 
         def ask(done: Done) -> None:
             self._ask(
@@ -201,22 +207,9 @@ class Desk:
         self._storage.stop()
         self._journal.close()
 
-    # -- inside --------------------------------------------------------------------------------
-
     def _promised(self, ask: Callable[[Done], None]) -> asyncio.Future[Any]:
         assert self._loop is not None, "start() comes first"
-        future: asyncio.Future[Any] = self._loop.create_future()
-
-        def done(result: object, error: BaseException | None) -> None:
-            if future.cancelled():
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-        ask(done)
-        return future
+        return promised(self._loop, ask)
 
     def _ask(self, add: Callable[[], None], *, always: bool = False) -> None:
         if self._why and not (always and self._clock.jumped_ms):
@@ -272,19 +265,22 @@ class Desk:
 
     def _send(self, batch: Batch, outcomes: Array, operations: Array, commands: list[Any]) -> None:
         payload = self._machine.finish()
-        if not payload:
-            return
         flight = Flight(batch, payload, self._machine.now_ms, outcomes, operations, commands)
         self._flights.append(flight)
         expected = self._head.seq
-        self._head = Head(expected + 1, self._head.epoch, b"")
+        if payload:
+            self._head = Head(expected + 1, self._head.epoch, b"")
         loop = self._loop
         assert loop is not None
 
         def stored(head: Head | None, error: BaseException | None) -> None:
             loop.call_soon_threadsafe(self._landed, flight, head, error)
 
-        self._storage.submit(lambda: append_surely(self._journal, expected, payload), stored)
+        # Nothing new to store (a command again): the answer still waits for what is under way.
+        work = self._journal.head
+        if payload:
+            work = partial(append_surely, self._journal, expected, payload)
+        self._storage.submit(work, stored)
 
     def _landed(self, flight: Flight, head: Head | None, error: BaseException | None) -> None:
         """An append ended: answer, or throw everything undurable away. In order of sequence."""

@@ -4,6 +4,7 @@ The lane is for pauses and other commands of operators, so a crowd can't keep a 
 through. Nothing is decided here, and nothing that was taken in is ever dropped.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -139,3 +140,19 @@ def lines_of(orders: list[Asked]) -> Array:
             for asked in orders
         ],
     )
+
+
+def promised(loop: asyncio.AbstractEventLoop, ask: Callable[[Done], None]) -> "asyncio.Future[Any]":
+    """What `ask` will be told, as a future. Raises what `ask` raises."""
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def done(result: object, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    ask(done)
+    return future
