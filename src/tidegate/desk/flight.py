@@ -22,16 +22,21 @@ class Flight(NamedTuple):
 
 
 def answer_flight(flight: Flight, seq: int, policy_ttl_s: int) -> None:
-    """Give everybody of a durable batch their answer."""
+    """Give everybody of a durable batch their answer.
+
+    A position is an event's place in its entry: new commands first, then orders, then operations.
+    """
     for command, outcome in zip(flight.batch.commands, flight.commands, strict=True):
         answer = CommandAnswer(outcome.reason, outcome.duplicate, seq, outcome.fact)
         command.done(answer, None)
+    before = sum(not outcome.duplicate for outcome in flight.commands)
     if flight.batch.orders:
-        answer_orders(flight, seq, policy_ttl_s)
+        answer_orders(flight, seq, policy_ttl_s, before)
+    before += len(flight.outcomes)
     position = 0
     for asked in flight.batch.operations:
         rows = flight.operations[position : position + asked.size]
-        asked.done(ManyDecided(rows, seq, position), None)
+        asked.done(ManyDecided(rows, seq, before + position), None)
         position += asked.size
 
 
@@ -45,7 +50,7 @@ def hold_ends_ms(lines: bytes, now_ms: int, policy_ttl_s: int) -> int:
     return now_ms // 1000 * 1000 + 1000 * (int.from_bytes(lines[76:80], "little") or policy_ttl_s)
 
 
-def answer_orders(flight: Flight, seq: int, policy_ttl_s: int) -> None:
+def answer_orders(flight: Flight, seq: int, policy_ttl_s: int, before: int) -> None:
     """Answer orders one by one, each with its own outcome row."""
     position = 0
     rows = flight.outcomes.tolist()
@@ -57,11 +62,12 @@ def answer_orders(flight: Flight, seq: int, policy_ttl_s: int) -> None:
             if reason == Reason.ACCEPTED and not flags:
                 ends = hold_ends_ms(asked.rows, now_ms, policy_ttl_s)
             asked.done(
-                Decision(reason, flags != 0, rule, has, mask, short, seq, position, ends),
+                Decision(reason, flags != 0, rule, has, mask, short, seq, before + position, ends),
                 None,
             )
             position += 1
             continue
         count = int(np.count_nonzero(asked.rows["flags"] & CONTINUES == 0))
-        asked.done(ManyDecided(flight.outcomes[position : position + count], seq, position), None)
+        decided = flight.outcomes[position : position + count]
+        asked.done(ManyDecided(decided, seq, before + position), None)
         position += count
