@@ -13,7 +13,7 @@ from tidegate.engine import layout as lo
 from tidegate.engine.machine import EXPIRE_MAX
 from tidegate.record import facts as f
 from tidegate.record.lines import CONTINUES, LinesMalformed
-from tidegate.testing.scene import ANNA, BERT, DAY_MS, START_MS, Scene, stocked
+from tidegate.testing.scene import ANNA, BERT, DAY_MS, START_MS, TINY, Scene, stocked
 
 HOLD_S, LATE_S = 900, 3_600
 
@@ -98,13 +98,13 @@ def test_a_refused_order_is_too_old_before_it_is_forgotten(shop: Scene, ahead_ms
 
 
 def test_refusals_are_forgotten_and_their_memory_used_again() -> None:
-    shop = stocked()
+    shop = stocked(capacity=TINY._replace(refusals=1 << 10))
     for day in range(6):
-        rows = np.concatenate([shop.rows(shop.line("A", 1, 1)) for _ in range(2_000)])
+        rows = np.concatenate([shop.rows(shop.line("A", 1, 1)) for _ in range(300)])
         assert {v.reason for v in shop.place_all(rows)} == {Reason.PRICE_BELOW_FLOOR}
         scalars = shop.machine.state.scalars
         kept = int(scalars[lo.REFUSAL_COUNT] - scalars[lo.REFUSAL_BASE])
-        assert kept == 2_000, day
+        assert kept == 300, day
         shop.wait(days=1, s=601)
     assert shop.machine.state.scalars[lo.REFUSAL_COUNT] > len(shop.machine.state.refusals)
     assert shop.sound()
