@@ -29,6 +29,13 @@ WILD = {
     "key2": (2**64 - 1,),
 }  # fmt: skip
 
+LIVES = (
+    ("pay", "ship"), ("pay", "ship", "return"), ("pay", "ship", "return_defective"),
+    ("extend", "pay", "cancel"), ("extend", "extend", "expire"), ("expire", "pay", "ship"),
+    ("cancel", "expire", "pay"), ("cancel",), ("release", "ship", "return"),
+    ("hold", "release", "ship"), ("release", "cancel"), ("release", "ship"),
+)  # fmt: skip
+
 
 class Story:
     """Acts on a scene, one batch at a time."""
@@ -70,9 +77,11 @@ class Story:
 
     def step(self) -> None:
         """One batch of something."""
-        act = self.random.choices(
-            (self.buy, self.operate, self.tell, self.pass_time, self.repeat), (12, 8, 3, 4, 2)
-        )[0]
+        acts = {
+            self.buy: 12, self.live: 8, self.operate: 4, self.tell: 3, self.pass_time: 4,
+            self.repeat: 2,
+        }  # fmt: skip
+        (act,) = self.random.choices(list(acts), list(acts.values()))
         act()
 
     def buy(self) -> None:
@@ -114,6 +123,27 @@ class Story:
             rows = self.random.choice(self.orders).copy()
             rows["receivable_fen"][0] += self.random.choice((0, 0, 1))
             self.verdicts.append(self.scene.place(rows))
+
+    def live(self) -> None:
+        """A part of an order's life, as orders live."""
+        if not self.taken:
+            return
+        rows = self.random.choice(self.taken)
+        number = int(rows[0]["id_lo"])
+        due = sum(int(row["receivable_fen"]) - int(row["platform_fen"]) for row in rows)
+        for kind in self.random.choice(LIVES):
+            if kind == "expire":
+                self.scene.wait(s=601)
+                self.scene.expire()
+                continue
+            quantity = {"extend": 300}.get(kind, 0)
+            if kind in {"cancel", "return", "return_defective"} and len(rows) == 1:
+                quantity = self.random.choice((0, 1))
+            flags = int(kind == "release" and self.random.random() < 0.5)
+            fen = max(-(2**62), min(due, 2**62))
+            self.verdicts.append(
+                self.scene.operate(kind, number, quantity=quantity, fen=fen, flags=flags)
+            )
 
     def operate(self) -> None:
         """An operation on one of the orders, apt or not."""
