@@ -12,7 +12,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,11 +26,11 @@ from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
 from tidegate.http.calls import Doors
 from tidegate.http.doors import ShopParts, make_doors
-from tidegate.http.ports import Event
 from tidegate.http.protocol import DoorProtocol
 from tidegate.http.server import HttpServer, Listen
 from tidegate.people.exchange import IdentityExchange
 from tidegate.store_paths import StorePaths
+from tidegate.views.shop_views import ShopViews
 
 T = TypeVar("T")
 SHOPS = ("own", "other")
@@ -62,25 +62,6 @@ def assert_problem_document(
     return document
 
 
-class ToldViews:
-    """What follows the journal, told by the test what to say. The real ones: tests/views."""
-
-    def __init__(self) -> None:
-        self.stories: dict[tuple[str, str], object] = {}
-        self.events: list[Event] = []
-
-    def story(self, channel: str, order_id: str) -> object | None:
-        return self.stories.get((channel, order_id))
-
-    def followed_seq(self) -> int:
-        return 1
-
-    async def decided(self, after_seq: int) -> AsyncIterator[Event]:
-        for event in self.events:
-            if event.seq > after_seq:
-                yield event
-
-
 @dataclass
 class House:
     """The running server and the keys to it."""
@@ -90,7 +71,7 @@ class House:
     doors: Doors
     loop: asyncio.AbstractEventLoop
     shops: dict[str, bootstrap.OpenShop]
-    views: dict[str, ToldViews]
+    views: dict[str, ShopViews]
     access: bootstrap.Access
     keys: dict[str, str]
     client: httpx.Client
@@ -115,6 +96,14 @@ class House:
         if content is not None:
             sent.setdefault("Content-Type", "application/json")
         return self.client.request(method, path, content=content, headers=sent)
+
+    def begin(self, path: str, key: str) -> httpx.Response:
+        """The beginning of an answer that may never end; a problem is read to its end."""
+        headers = {"Authorization": f"Bearer {self.keys[key]}"}
+        with self.client.stream("GET", path, headers=headers) as answer:
+            if answer.is_error:
+                answer.read()
+            return answer
 
     def new_id(self, prefix: str = "T") -> str:
         """An id that nobody had."""
@@ -274,7 +263,7 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
         bootstrap.create_shop(paths.shop(name), name, "Asia/Shanghai")
         shops[name] = bootstrap.open_shop(paths, name, clock, ROOM)
     exchanges = {name: IdentityExchange(shop.identity) for name, shop in shops.items()}
-    views = {name: ToldViews() for name in SHOPS}
+    views = {name: bootstrap.open_views(shops[name]) for name in SHOPS}
     doors = make_doors(
         [ShopParts(name, shops[name].desk, exchanges[name], views[name]) for name in SHOPS],
         access.authenticator,
@@ -295,6 +284,7 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
             await exchanges[name].stop()
             await shops[name].desk.stop()
             shops[name].identity.close()
+            views[name].close()
         access.store.close()
 
     server = HttpServer(doors, Listen(port=0), start, stop, started.set)
@@ -313,6 +303,12 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
         assert not thread.is_alive(), "the server did not stop"
 
     return house, close
+
+
+@pytest.fixture
+def open_another() -> Callable[[Path], tuple[Callable[[], House], Callable[[], None]]]:
+    """For tests that stop their server."""
+    return open_house
 
 
 @pytest.fixture(scope="session")

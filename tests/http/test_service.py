@@ -1,13 +1,13 @@
 """The process itself: health, readiness with the views' lag, metrics, stories, events."""
 
 import json
+import socket
 from typing import Any
 
 import pytest
 
 from tidegate import __version__
 from tidegate.http import events
-from tidegate.http.ports import Event
 
 House = Any  # conftest.py has the class
 
@@ -24,8 +24,8 @@ def test_readiness_says_how_far_views_lag(house: House) -> None:
     assert document["ready"] is True
     for shop in document["shops"]:
         status = house.on_loop(house.shops[shop["shop"]].desk.status)
-        assert shop["views_seq"] == 1
-        assert shop["views_lag_entries"] == shop["seq"] - 1
+        assert shop["views_seq"] == 0  # nobody follows here
+        assert shop["views_lag_entries"] == shop["seq"] >= 1
         assert (shop["ready"], shop["why"], shop["epoch"]) == (True, "", status.epoch)
 
 
@@ -39,6 +39,7 @@ def test_a_shop_that_takes_nothing_is_not_ready_and_says_why(house: House) -> No
     finally:
         desk._why = ""
     assert ready.status_code == 503
+    assert ready.headers["content-type"].startswith("application/json")
     assert [shop["why"] for shop in ready.json()["shops"] if not shop["ready"]] == [
         "the disk failed under a write: restart the server"
     ]
@@ -72,11 +73,19 @@ def test_metrics_of_all_shops_need_a_key_for_all_shops(house: House) -> None:
     house.assert_problem(house.ask("GET", "/metrics", key="web"), 403, "not_permitted")
 
 
-def test_an_orders_story_comes_from_the_views(house: House) -> None:
-    told = {"id": "S-1", "events": [{"event": "refused", "why": "limit 6 a month, has 4, asked 3"}]}
-    house.views["own"].stories["web", "S-1"] = told
-    assert house.ask("GET", "/v1/shops/own/orders/web/S-1", key="web").json() == told
-    missing = house.ask("GET", "/v1/shops/own/orders/web/S-2", key="web")
+def test_an_orders_story_says_why_with_the_numbers(house: House) -> None:
+    sku, rule = house.new_sku(), house.new_id("LIMIT")
+    limit = {"scope": "sku", "target": sku, "window": "month", "limits": {"account": 6}}
+    house.done("PUT", f"/v1/shops/own/rules/{rule}", limit)
+    buyer = {"buyer": {"account": house.new_id("u")}, "verified": ["account"]}
+    assert house.place(house.order(sku, 4, **buyer)).status_code == 201
+    order = house.order(sku, 3, **buyer)
+    refused = house.assert_problem(house.place(order), 409, "limit_exceeded")
+    story = house.ask("GET", f"/v1/shops/own/orders/web/{order['id']}", key="web").json()
+    told = story["events"][0]
+    assert (told["seq"], told["reason"]) == (refused["seq"], "limit_exceeded")
+    assert "limit 6 a month, has 4, asked 3" in str(told)
+    missing = house.ask("GET", "/v1/shops/own/orders/web/never", key="web")
     house.assert_problem(missing, 404, "not_found")
 
 
@@ -96,24 +105,55 @@ def test_what_cannot_be_asked_is_named(house: House, path: str, status: int) -> 
     house.assert_problem(answer, status, answer.json()["reason"])
 
 
-def test_events_come_with_their_number_and_go_on_from_it(house: House) -> None:
-    views = house.views["own"]
-    views.events = [
-        Event(7, 0, "order_accepted", {"id": "订单-1"}), Event(8, 3, "order_refused", {"has": 4}),
-    ]  # fmt: skip
+def read_events(connection: socket.socket, count: int) -> list[dict[str, str]]:
+    """So many events of a stream that never ends."""
+    data = b""
+    while True:
+        found = [part for part in data.split(b"\n\n")[:-1] if b"\nevent: " in part]
+        if len(found) >= count:
+            break
+        piece = connection.recv(65_536)
+        assert piece, data
+        data += piece
+    lines = [part[part.index(b"id: ") :].decode().split("\n") for part in found[:count]]
+    return [dict(line.split(": ", 1) for line in event) for event in lines]
 
-    def listen(path: str, **headers: str) -> list[bytes]:
-        answer = house.ask("GET", f"/v1/shops/own/{path}", headers=headers)
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        return [part for part in answer.content.split(b"\n\n") if part]
 
-    first = b'id: 7\nevent: order_accepted\ndata: {"id":"%b"}' % "订单-1".encode()
-    second = b'id: 8\nevent: order_refused\ndata: {"has":4}'
-    assert listen("events?after=0") == [b": tidegate", first, second]
-    assert listen("events?after=7") == [b": tidegate", second]
-    again = house.ask("GET", "/v1/shops/own/events", headers={"Last-Event-ID": "7"})
-    assert again.content.endswith(second + b"\n\n")
-    assert house.doors.events_listening == 0
+def test_events_come_with_their_number_as_it_happens_and_go_on_from_it(house: House) -> None:
+    sku = house.new_sku()
+    before = house.state()[0]
+    head = (
+        f"GET /v1/shops/own/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: {before}\r\n"
+        f"Authorization: Bearer {house.keys['viewer']}\r\n\r\n"
+    )
+    with house.connect() as connection:
+        connection.sendall(head.encode())
+        assert b"text/event-stream" in connection.recv(65_536).lower()
+        house.until(lambda: house.doors.events_listening == 1)
+        first = house.place(house.order(sku)).json()
+        second = house.assert_problem(house.place(house.order("no-such")), 409, "unknown_sku")
+        told = read_events(connection, 2)
+    assert [int(event["id"]) for event in told] == [first["seq"], second["seq"]]
+    assert json.loads(told[1]["data"])["reason"] == "unknown_sku"
+    house.until(lambda: house.doors.events_listening == 0)
+    with house.connect() as connection:
+        connection.sendall(head.replace(f"ID: {before}", f"ID: {first['seq']}").encode())
+        assert int(read_events(connection, 1)[0]["id"]) == second["seq"]
+    house.until(lambda: house.doors.events_listening == 0)
+
+
+def test_silence_is_broken_by_a_beat(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "BEAT_S", 0.01)
+    head = (
+        "GET /v1/shops/own/events HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {house.keys['viewer']}\r\n\r\n"
+    )
+    with house.connect() as connection:
+        connection.sendall(head.encode())
+        data = b""
+        while data.count(b": beat") < 2:
+            data += connection.recv(65_536)
+    house.until(lambda: house.doors.events_listening == 0)
 
 
 def test_more_listeners_than_the_bound_are_told_to_come_back(
@@ -125,6 +165,13 @@ def test_more_listeners_than_the_bound_are_told_to_come_back(
     finally:
         house.doors.events_listening = 0
     house.assert_problem(answer, 503, "busy")
+
+
+def test_the_servers_own_access_log_is_off(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    house.ask("GET", "/v1/shops/own/orders/web/Order-17", key="web")
+    ours = [record for record in caplog.records if record.name.startswith("uvicorn")]
+    assert [record.getMessage() for record in ours if "Order-17" in record.getMessage()] == []
 
 
 def test_the_log_names_routes_and_keys_and_no_person(

@@ -90,6 +90,8 @@ def call(house: House, route: Route, key: str) -> Answer:
                          headers={"Content-Type": "application/x-ndjson"})  # fmt: skip
     if route.name == "availability":
         path += "?channel=web"
+    if route.name == "events":
+        return house.begin(path, key)
     if route.body is None:
         return house.ask(route.method, path, key=key)
     body = dict(BODIES.get(route.name, {}))

@@ -5,7 +5,7 @@ nothing. A listener who does not read is not waited for: the source holds nothin
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
 
@@ -20,27 +20,30 @@ BEAT = b": beat\n\n"
 async def event_stream(doors: Doors, source: AsyncIterator[Event]) -> AsyncIterator[bytes]:
     """The events as they go out; ends when the listener goes or the source ends."""
     doors.events_listening += 1
-    waiting: asyncio.Task[Event] | None = None
+    waiting: asyncio.Task[Event | None] | None = None
     try:
         yield b": tidegate\n\n"
         while True:
-            waiting = waiting or asyncio.ensure_future(_next(source))
+            waiting = waiting or asyncio.create_task(_next(source))
             done, _ = await asyncio.wait((waiting,), timeout=BEAT_S)
             if not done:
                 yield BEAT
                 continue
             event, waiting = waiting.result(), None
+            if event is None:
+                return
             yield event_text(event)
-    except StopAsyncIteration:
-        return
     finally:
         doors.events_listening -= 1
         if waiting is not None:
             waiting.cancel()
+            await asyncio.wait((waiting,))
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
 
 
-async def _next(source: AsyncIterator[Event]) -> Event:
-    return await anext(source)
+async def _next(source: AsyncIterator[Event]) -> Event | None:
+    return await anext(source, None)
 
 
 def event_text(event: Event) -> bytes:

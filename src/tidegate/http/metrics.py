@@ -5,7 +5,7 @@ No label holds an id, a key or anything of a person.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -68,12 +68,12 @@ class Counters:
 
 
 class DoorCollector(Collector):
-    """Turns the counts into metrics; asks each desk how it is at that moment."""
+    """Turns the counts, and how each desk is, into metrics."""
 
     def __init__(
         self,
         counters: Counters,
-        statuses: Callable[[], dict[str, tuple[DeskStatus, int]]],
+        statuses: Mapping[str, tuple[DeskStatus, int]],
     ) -> None:
         self._counters = counters
         self._statuses = statuses  # by shop: how the desk is, and the views' sequence
@@ -127,7 +127,7 @@ class DoorCollector(Collector):
         inbox = GaugeMetricFamily("tidegate_desk_inbox", "Orders waiting", labels=["shop"])
         seq = GaugeMetricFamily("tidegate_journal_seq", "Newest durable entry", labels=["shop"])
         lag = GaugeMetricFamily("tidegate_views_lag_entries", "Views behind by", labels=["shop"])
-        for shop, (status, followed) in self._statuses().items():
+        for shop, (status, followed) in self._statuses.items():
             ready.add_metric([shop], int(status.ready))
             inbox.add_metric([shop], status.inbox)
             seq.add_metric([shop], status.seq)

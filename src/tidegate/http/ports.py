@@ -123,10 +123,10 @@ class Views(Protocol):
     """What follows the journal and may lag."""
 
     def story(self, channel: str, order_id: str) -> object | None:
-        """Every event of one order, ready for JSON; None if unknown. Reads a file."""
+        """Every event of one order, ready for JSON; None if unknown. Reads files."""
 
     def followed_seq(self) -> int:
-        """The newest entry that the views have taken in."""
+        """The newest entry that the views have taken in. Reads a file."""
 
     def decided(self, after_seq: int) -> AsyncIterator[Event]:
         """Everything decided after an entry, and then as it is decided; never ends by itself."""

@@ -71,8 +71,11 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """One server. `on_start` and `on_stop` run on its loop, around all requests; `on_listening` is
-    called when the first of them may come."""
+    """One server.
+
+    `on_start` and `on_stop` run on its loop, around all requests; `on_listening` is called when the
+    first of them may come.
+    """
 
     def __init__(
         self,
