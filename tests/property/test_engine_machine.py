@@ -99,6 +99,7 @@ class EngineMachine(RuleBasedStateMachine):
         super().__init__()
         self.scene, self.books = Scene(), Auditor()
         self.placed: list[Placed] = []
+        self.lost: set[tuple[str, str]] = set()  # cells that were counted or written down
 
     # -- set-up ----------------------------------------------------------------------------------
 
@@ -123,8 +124,11 @@ class EngineMachine(RuleBasedStateMachine):
             self.tell(command)
 
     def tell(self, command: f.Command) -> None:
-        if self.scene.tell(command).reason is OK:
+        answer = self.scene.tell(command)
+        if answer.reason is OK:
             self.books.command(command)
+            if isinstance(command, f.AdjustStock | f.CountStock) and answer.fact.delta < 0:
+                self.lost.add((command.pool, command.sku))
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -257,10 +261,8 @@ class EngineMachine(RuleBasedStateMachine):
             assert verdict.reason is (Reason.AMOUNT_MISMATCH if wrong else OK)
             if verdict.ok:
                 order.state, order.paid = "committed", True
-        elif order.state != "expired":
+        elif order.state != "expired" or self.now_s >= placed.expires_s + LATE_S:
             assert verdict.reason is Reason.REFUND_DUE
-        elif self.now_s >= placed.expires_s + LATE_S:
-            assert verdict.reason in {Reason.REFUND_DUE, Reason.AMOUNT_MISMATCH, OK}
         else:
             self.check_late(placed, verdict.reason, wrong)
         if verdict.ok and order.state == "expired":
@@ -388,7 +390,8 @@ class EngineMachine(RuleBasedStateMachine):
         placed = self.draw_order(data, "committed")
         if placed is not None:
             verdict = self.scene.operate("hold", placed.id)
-            assert verdict.ok == (placed.order.state == "committed")
+            left = any(line.open for line in placed.order.lines)
+            assert verdict.ok == (placed.order.state == "committed" and left)
             placed.order.state = "on_hold" if verdict.ok else placed.order.state
 
     @rule(data=st.data(), seconds=st.sampled_from((1, 60, 900, 6000, 8 * 86_400)))
@@ -416,6 +419,10 @@ class EngineMachine(RuleBasedStateMachine):
         for pool, pool_number in catalogue.pools.items():
             for sku, number in catalogue.skus.items():
                 cell = self.scene.machine.state.cells[pool_number, number]
+                if (pool, sku) not in self.lost:
+                    assert cell["pre_held"] + cell["committed"] <= cell["on_hand"], (pool, sku)
+                    assert cell["released"] <= cell["on_hand"], (pool, sku)
+                assert cell["received"] == cell["on_hand"] + cell["shipped"] - cell["returned"]
                 theirs = {name: int(cell[name]) for name in names if cell[name]}
                 assert theirs == mine.get((pool, sku), {}), (pool, sku)
                 assert all(value >= 0 for value in theirs.values()), (pool, sku)

@@ -213,9 +213,17 @@ def test_an_unknown_sku_is_recorded_and_never_released(shop: Scene, number: int)
 def test_the_same_fact_again_is_the_same_fact(shop: Scene) -> None:
     rows = shop.rows(shop.line("A", 12, 100), fact=True, channel=MALL)
     first = shop.place(rows)
-    again = shop.place(rows)
-    assert (again.duplicate, again.failed) == (True, first.failed)
-    assert shop.cell("A", "mall")["debt"] == 2
+    assert (first.failed, first.short) == ((Reason.PRICE_BELOW_FLOOR, Reason.STOCK_SHORT), 2)
+    for cancelled in (0, 1, 1, 10):  # the last closes it
+        if cancelled:
+            assert shop.operate("cancel", first.id, quantity=cancelled).ok
+        again = shop.place(rows)
+        assert (again.duplicate, again.failed) == (True, first.failed)
+        assert again.short == shop.cell("A", "mall").get("debt", 0)
+    assert shop.operate("pay", first.id).reason is Reason.REFUND_DUE
+    assert shop.operate("cancel", first.id).reason is Reason.WRONG_STATE
+    shop.wait(days=401)
+    shop.do(f.PutPool("any"))  # forgotten, closed as it is
 
 
 # -- pools ---------------------------------------------------------------------------------------

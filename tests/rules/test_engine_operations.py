@@ -121,6 +121,21 @@ def test_wrong_amounts_and_duplicate_payments(shop: Scene) -> None:
     assert shop.cell("A") == {"on_hand": 100, "committed": 4, "received": 100}
 
 
+def test_an_answer_told_again_keeps_its_reasons(shop: Scene) -> None:
+    late, number = in_state(shop, "expired"), shop.next_id()
+    shop.do(f.CountStock("A", 3))
+    fact = shop.buy("A", 1, 1, fact=True, channel=1)
+    for again in (False, True):
+        paid = shop.operate("pay", late, fen=4_000, number=number)
+        assert (paid.reason, paid.failed, paid.duplicate) == (
+            Reason.REFUND_DUE, (Reason.STOCK_SHORT,), again,
+        )  # fmt: skip
+        released = shop.operate("release", fact.id, number=number + 1_000)
+        assert (released.reason, released.failed, released.duplicate) == (
+            Reason.PRICE_BELOW_FLOOR, (Reason.PRICE_BELOW_FLOOR,), again,
+        )  # fmt: skip
+
+
 def test_a_refund_that_is_due_is_remembered_like_an_acceptance(shop: Scene) -> None:
     order, number = in_state(shop, "committed"), shop.next_id()
     assert shop.operate("pay", order, fen=4_000, number=number).reason is Reason.REFUND_DUE

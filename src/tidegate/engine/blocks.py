@@ -187,6 +187,18 @@ def line_short(s: State, line: int, flags: int) -> int:
 
 
 @kernel
+def short_left(s: State, block: int) -> int:
+    """Units of a fact that no stock covers now."""
+    flags = block_flags(s, block)
+    line = first_line(s, block)
+    total = 0
+    for _ in range(block_lines(s, block)):
+        total += line_short(s, line, flags)
+        line = next_line(s, line, flags)
+    return total
+
+
+@kernel
 def share_left(s: State, line: int, money: int) -> int:
     """What is left of a line's money when cancelled units are gone (their share rounds down)."""
     quantity = i64(s.blocks[line + L_QUANTITY])

@@ -318,13 +318,7 @@ def accept_order(
     if expires_s != 0 and not bk.block_flags(s, block) & bk.IN_QUEUE:
         heap_push(s, expires_s, number % s.orders.shape[0])
     s.scalars[ACCEPTED_COUNT] += 1
-    flags = bk.block_flags(s, block)
-    short = 0
-    place = bk.first_line(s, block)
-    for _ in range(last - first):
-        short += bk.line_short(s, place, flags)
-        place = bk.next_line(s, place, flags)
-    return short
+    return bk.short_left(s, block)
 
 
 @kernel
@@ -391,7 +385,9 @@ def end_hold(s: State, block: int) -> None:
 
 @kernel
 def close_order(s: State, row: int) -> None:
-    """Nothing of the order is left: its block is free, its id stays remembered."""
-    bk.block_free(s, i64(s.orders[row]["block"]))
-    s.orders[row]["block"] = np.uint32(0)
+    """Nothing of the order is left: its block is free, its id and judgement stay remembered."""
+    block = i64(s.orders[row]["block"])
+    mask = s.blocks[block + 2] if bk.block_flags(s, block) & bk.IS_FACT else np.uint32(0)
+    bk.block_free(s, block)
+    s.orders[row]["block"] = mask
     s.orders[row]["state"] = CLOSED

@@ -17,6 +17,7 @@ from tidegate.engine.effects import (
 )
 from tidegate.engine.index import index_remove
 from tidegate.engine.layout import (
+    CLOSED,
     EXPIRED,
     HEAP_COUNT,
     HOLD_CURSOR,
@@ -177,7 +178,7 @@ def forget_orders(s: State, memory_s: int) -> None:
         index_remove(s.order_index, hash_id(s, o["id_hi"], o["id_lo"]), row)
         if o["state"] == PRE_HELD:
             end_hold(s, i64(o["block"]))
-        if o["state"] != OPERATION_DONE and o["block"] != 0:
+        if o["state"] != OPERATION_DONE and o["state"] != CLOSED and o["block"] != 0:
             bk.block_free(s, i64(o["block"]))
             o["block"] = np.uint32(0)
         s.scalars[ORDER_BASE] += 1

@@ -22,7 +22,9 @@ ORDER = np.dtype(
         ("id_lo", "<u8"),
         ("fingerprint", "<u8"),
         ("decided_at_s", "<u4"),
-        ("block", "<u4"),  # first word of its block, 0 = none; an operation keeps its reason here
+        # First word of its block, 0 = none. A closed order keeps a fact's judgement here, an
+        # operation its reason (8 bits) and mask.
+        ("block", "<u4"),
         ("state", "u1"),
         ("channel", "u1"),
     ]
@@ -37,7 +39,7 @@ REFUSAL = np.dtype(
         ("id_lo", "<u8"),
         ("fingerprint", "<u8"),
         ("decided_at_s", "<u4"),
-        ("has", "<u4"),
+        ("has", "<u4"),  # of an operation: its mask
         ("rule", "<u2"),
         ("reason", "u1"),
         ("pad", "u1"),

@@ -15,10 +15,12 @@ from tidegate.engine.index import NONE
 from tidegate.engine.judge import judge
 from tidegate.engine.layout import (
     ALARM,
+    CLOSED,
     COMMITTED,
     EXPIRED,
     HOLD_TTL_MAX_S,
     INCIDENT,
+    LATE_PAYMENT_S,
     NOW_MS,
     ON_HOLD,
     OPERATION_DONE,
@@ -119,6 +121,9 @@ def judge_payment(s: State, row: int, op: Array, out: Array) -> int:
     state = s.orders[row]["state"]
     block = i64(s.orders[row]["block"])
     if block == 0 or (state != PRE_HELD and state != EXPIRED):
+        return REFUND_DUE
+    ended_s = i64(s.blocks[block])
+    if state == EXPIRED and ended_s + s.scalars[LATE_PAYMENT_S] <= s.scalars[NOW_MS] // 1000:
         return REFUND_DUE
     if op["amount_fen"] != bk.payable_left(s, block):
         return AMOUNT_MISMATCH
@@ -258,7 +263,7 @@ def judge_operation(s: State, op: Array, entry: int, out: Array) -> int:
     kind = op["kind"]
     if kind == PAY:
         return judge_payment(s, entry, op, out)
-    if block == 0 or state == EXPIRED:
+    if state == CLOSED or state == EXPIRED:
         return WRONG_STATE
     if kind == CANCEL or kind == RETURN or kind == RETURN_DEFECTIVE:
         return judge_quantity(s, block, op)
@@ -274,7 +279,7 @@ def judge_operation(s: State, op: Array, entry: int, out: Array) -> int:
 
 
 @kernel
-def settle_operation(s: State, op: Array, reason: int, entry: int, hashed: Word) -> None:
+def settle_operation(s: State, op: Array, reason: int, mask: int, entry: int, hashed: Word) -> None:
     """Apply an operation as it was judged, and remember its id.
 
     A payment that is to be refunded is a fact too: it is remembered as long as an acceptance.
@@ -283,9 +288,10 @@ def settle_operation(s: State, op: Array, reason: int, entry: int, hashed: Word)
         apply_operation(s, op, entry)
     print_ = operation_print(s, op)
     if reason == OK or (op["kind"] == PAY and reason != UNKNOWN_ORDER):
-        remember_order(s, op["id_hi"], op["id_lo"], hashed, print_, OPERATION_DONE, 0, reason)
+        answer = reason | (mask << 8)
+        remember_order(s, op["id_hi"], op["id_lo"], hashed, print_, OPERATION_DONE, 0, answer)
     else:
-        remember_refusal(s, op["id_hi"], op["id_lo"], hashed, print_, reason, 0, 0)
+        remember_refusal(s, op["id_hi"], op["id_lo"], hashed, print_, reason, 0, mask)
 
 
 @kernel
@@ -305,15 +311,16 @@ def decide_operations(s: State, ops: Array, outcomes: Array) -> None:
         )
         reason = judge_operation(s, op, entry, out)
         out["reason"] = reason
-        settle_operation(s, op, reason, entry, hashed)
+        settle_operation(s, op, reason, i64(out["mask"]), entry, hashed)
 
 
 @kernel
 def is_live(s: State, entry: int) -> bool:
     """Whether an index entry is an order of which something is left."""
-    if entry == NONE or entry & REFUSED_BIT or s.orders[entry]["state"] == OPERATION_DONE:
+    if entry == NONE or entry & REFUSED_BIT:
         return False
-    return s.orders[entry]["block"] != 0
+    state = s.orders[entry]["state"]
+    return state != OPERATION_DONE and state != CLOSED and s.orders[entry]["block"] != 0
 
 
 @kernel
@@ -331,5 +338,5 @@ def fold_operations(s: State, ops: Array, outcomes: Array) -> bool:
         reason = i64(outcomes[i]["reason"])
         if reason == OK and not is_live(s, entry):
             return False
-        settle_operation(s, op, reason, entry, hashed)
+        settle_operation(s, op, reason, i64(outcomes[i]["mask"]), entry, hashed)
     return True

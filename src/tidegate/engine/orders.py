@@ -14,6 +14,7 @@ from tidegate.engine.guards import ID_REUSED
 from tidegate.engine.index import NONE, index_bucket
 from tidegate.engine.judge import judge
 from tidegate.engine.layout import (
+    CLOSED,
     DECIDED_COUNT,
     OPERATION_DONE,
     ORDER_MEMORY_S,
@@ -126,7 +127,10 @@ def touch_counters(s: State, line: Array, hints: int) -> Word:
 
 @kernel
 def answer_again(s: State, entry: int, print_: Word, fact: bool, out: Array) -> None:
-    """Repeat the answer that an id was given; other content is `id_reused`."""
+    """Repeat the answer that an id was given; other content is `id_reused`.
+
+    A fact's judgement is kept too; how many of its units are short is said as it is now.
+    """
     out["flags"] = DUPLICATE
     if entry & REFUSED_BIT:
         r = s.refusals[entry & 0x7FFFFFFF]
@@ -142,8 +146,12 @@ def answer_again(s: State, entry: int, print_: Word, fact: bool, out: Array) -> 
         out["reason"] = ID_REUSED
         return
     block = i64(o["block"])
-    if fact and block != 0:
-        out["mask"] = s.blocks[block + 2]
+    if fact:
+        if o["state"] == CLOSED:
+            out["mask"] = o["block"]
+        else:
+            out["mask"] = s.blocks[block + 2]
+            out["short"] = np.uint32(bk.short_left(s, block))
 
 
 @kernel
@@ -152,13 +160,18 @@ def answer_operation(s: State, entry: int, print_: Word, out: Array) -> None:
     out["flags"] = DUPLICATE
     if entry & REFUSED_BIT:
         r = s.refusals[entry & 0x7FFFFFFF]
-        out["reason"] = r["reason"] if r["fingerprint"] == print_ else ID_REUSED
+        if r["fingerprint"] != print_:
+            out["reason"] = ID_REUSED
+            return
+        out["reason"] = r["reason"]
+        out["mask"] = r["has"]
         return
     o = s.orders[entry]
     if o["state"] != OPERATION_DONE or o["fingerprint"] != print_:
         out["reason"] = ID_REUSED
         return
-    out["reason"] = o["block"]
+    out["reason"] = i64(o["block"]) & 0xFF
+    out["mask"] = i64(o["block"]) >> 8
 
 
 @kernel
