@@ -65,9 +65,10 @@ def require_orders(lines: Array) -> None:
 
     Raises LinesMalformed. What stands in the fields is not looked at: the guards judge that.
     """
-    continues = lines["flags"] & CONTINUES != 0
-    if not continues.any():
+    flags = lines["flags"]
+    if not np.bitwise_or.reduce(flags) & CONTINUES:
         return
+    continues = flags & CONTINUES != 0
     if continues[0]:
         raise LinesMalformed("the first line continues no order")
     starts = np.append(np.flatnonzero(~continues), len(lines))
