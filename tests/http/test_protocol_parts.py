@@ -31,8 +31,8 @@ def test_ours_are_the_only_new_names_on_a_connection() -> None:
     own = {name for name in vars(DoorProtocol) if not name.startswith("__")}
     new = own - set(dir(HttpToolsProtocol))
     assert new == {
-        "read_on", "takes_orders", "running", "take_answers", "send_answers", "end_with", "refuse",
-        "sweep", "idle_s",
+        "parse", "learn", "take_order", "read_on", "takes_orders", "running", "take_answers",
+        "send_answers", "end_with", "refuse", "sweep", "idle_s",
     }  # fmt: skip
 
 

@@ -180,6 +180,51 @@ def test_requests_sent_at_once_are_answered_in_their_order(house: House) -> None
     assert said == expected
 
 
+def test_a_head_that_was_parsed_is_known_and_means_the_same_again(house: House) -> None:
+    """The same bytes need no second parsing; another body, length or key is another matter."""
+    front, sku = house.server.front, house.new_sku()
+    house.on_loop(front.forget_heads)
+    orders = [house.order(sku) for _ in range(3)]
+    bodies = [house.encoded(order).ljust(400) for order in orders]
+    with house.connect() as connection:
+        connection.sendall(request(house, bodies[0]))
+        assert [status for status, _ in read_answers(connection, 1)] == [201]
+        (head,) = house.on_loop(lambda: list(front.heads))
+        assert request(house, bodies[0]) == head + bodies[0]
+        connection.sendall(head + bodies[1])  # taken without the parser
+        connection.sendall(head + bodies[1][:99])  # a repeat of it, in two pieces
+        connection.sendall(bodies[1][99:])
+        connection.sendall(head + bodies[2] + request(house, b"{"))  # two in one piece
+        answers = read_answers(connection, 4)
+        assert [status for status, _ in answers] == [201, 200, 201, 400]
+        assert [a.get("id") for _, a in answers[:3]] == [
+            orders[1]["id"], orders[1]["id"], orders[2]["id"],
+        ]  # fmt: skip
+        assert house.on_loop(lambda: list(front.heads)) == [head]
+        house.on_loop(front.forget_heads)
+        connection.sendall(head + bodies[0])
+        assert read_answers(connection, 1)[0][0] == 200
+    assert b"Bearer" in head  # which is why heads are forgotten every second
+
+
+def test_a_known_head_does_not_outlive_its_key(house: House) -> None:
+    people, ring = house.access.operators, house.access.keyring
+    boss = people.list_parties()[0].token
+    key = ring.issue(people.create_machine(house.new_id("m"), boss).token, boss,
+                     scopes=("orders:write",), shops=("own",))  # fmt: skip
+    house.keys["brief"] = key.key
+    sent = request(house, order_body(house), key="brief")
+    with house.connect() as connection:
+
+        def status() -> int:
+            connection.sendall(sent)
+            return read_answers(connection, 1)[0][0]
+
+        house.until(lambda: status() == 409)
+        ring.revoke(key.key_id, boss)
+        house.until(lambda: status() == 401)
+
+
 def test_what_follows_a_request_to_close_is_not_read(house: House) -> None:
     sku = house.new_sku()
     body, after = order_body(house, sku), order_body(house, sku)

@@ -30,6 +30,9 @@ PIECE_BYTES = 64 * 1024
 PROBLEMS = 400  # documents from here on say their status themselves
 
 
+_Asked = tuple[int, Order, int]  # its place, the order, when it was placed
+
+
 class _Group:
     """Orders that are decided together."""
 
@@ -37,7 +40,7 @@ class _Group:
         self.door = door
         self.principal = principal
         self.language = language
-        self.orders: list[tuple[int, Order]] = []
+        self.orders: list[_Asked] = []
         self.answers: list[Answer | None] = []
         self.size = 0
 
@@ -48,11 +51,11 @@ class _Group:
         self.answers.append(None)
         try:
             order = decode_order(line)
-            self.door.check(self.principal, order)
+            placed_at_ms = self.door.check(self.principal, order)
         except Exception as error:  # noqa: BLE001  the other lines go on
             self.answers[place] = self.problem(error)
         else:
-            self.orders.append((place, order))
+            self.orders.append((place, order, placed_at_ms))
 
     def problem(self, error: BaseException) -> Answer:
         """The problem of one line."""
@@ -67,22 +70,22 @@ class _Group:
                 await self.place(orders, answers)
             except Exception as error:  # noqa: BLE001  every line gets an answer
                 problem = self.problem(error)
-                for place, _ in orders:
+                for place, _, _ in orders:
                     answers[place] = answers[place] or problem
         return [answer for answer in answers if answer is not None]
 
-    async def place(self, orders: list[tuple[int, Order]], answers: list[Answer | None]) -> None:
+    async def place(self, orders: list[_Asked], answers: list[Answer | None]) -> None:
         """Exchange, pack, decide, word."""
         door = self.door
         door.gate.take_new_ids(self.principal, len(orders))
-        keys = [keys_of(order.buyer) for _, order in orders]
+        keys = [keys_of(order.buyer) for _, order, _ in orders]
         found = door.exchange.resolve([key for some in keys for key in some])
         tokens = found if isinstance(found, list) else await found
         packed: list[tuple[int, Order, bytes]] = []
         at = 0
-        for (place, order), own in zip(orders, keys, strict=True):
+        for (place, order, placed_at_ms), own in zip(orders, keys, strict=True):
             try:
-                rows = door.rows(order, by_kind(own, tokens[at : at + len(own)]))
+                rows = door.rows(order, placed_at_ms, by_kind(own, tokens[at : at + len(own)]))
                 packed.append((place, order, rows))
             except Problem as problem:
                 answers[place] = self.problem(problem)

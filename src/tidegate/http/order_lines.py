@@ -73,6 +73,17 @@ def line_rows(
     mismatch_fen = order.charged_fen + platform_fen - received_fen
     if not -INT32_MAX <= mismatch_fen <= INT32_MAX:
         mismatch_fen = INT32_MAX if mismatch_fen > 0 else -INT32_MAX
+    if len(lines) == 1:
+        line = lines[0]
+        if line.gift_of:
+            raise _gift_without_parent(0)
+        return _pack(
+            *order_key, placed_at_ms, *tokens, line.receivable_fen, platform_fen, mismatch_fen,
+            version, 0, catalogue.sku_number(line.sku), line.quantity,
+            catalogue.promotion_number(line.promotion) if line.promotion else NO_PROMOTION,
+            catalogue.exception_number(line.exception) if line.exception else NO_EXCEPTION,
+            channel, 0, flags, verified,
+        )  # fmt: skip
     shares = _shares(platform_fen, received_fen, lines)
     rows = []
     for number, line in enumerate(lines):
@@ -90,13 +101,11 @@ def line_rows(
         )  # fmt: skip
         flags |= CONTINUES
         mismatch_fen = 0
-    return rows[0] if len(rows) == 1 else b"".join(rows)
+    return b"".join(rows)
 
 
 def _shares(platform_fen: int, received_fen: int, lines: list[OrderLine]) -> list[int]:
     """The platform's part of each line, in proportion to its money; they add up exactly."""
-    if len(lines) == 1:
-        return [platform_fen]
     if not platform_fen:
         return [0] * len(lines)
     if not received_fen:

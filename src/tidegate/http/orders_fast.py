@@ -6,7 +6,7 @@ says is durable. It holds no socket and awaits nothing, so that every server can
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -28,7 +28,7 @@ from tidegate.http.errors import (
 from tidegate.http.explain import explained
 from tidegate.http.faults import as_problem
 from tidegate.http.gate import Gate, require_same_id
-from tidegate.http.ids import PLAIN, check_id
+from tidegate.http.ids import check_id
 from tidegate.http.languages import Language, language_of
 from tidegate.http.metrics import ShopCounters
 from tidegate.http.order_headers import OrderHeaders
@@ -42,6 +42,8 @@ FUTURE_MAX_MS = 5 * 60_000
 PAST_MAX_MS = 400 * 86_400_000  # what is older is in no memory: it cannot be a repeat
 
 Reply = Callable[[Answer], None]
+
+_encode = msgspec.json.encode
 
 
 class OrderDoor:
@@ -72,11 +74,11 @@ class OrderDoor:
             principal = self.gate.principal(headers.authorization)
             require_media_type(headers.content_type, JSON)
             order = decode_order(body)
-            self.check(principal, order)
+            placed_at_ms = self.check(principal, order)
             require_same_id(headers.idempotency_key, order.id)
             self.gate.take_new_ids(principal)
             language = language_of(headers.accept_language)
-            turn = _Turn(self, order, language, reply, self.clock.monotonic_s())
+            turn = _Turn(self, order, placed_at_ms, language, reply, self.clock.monotonic_s())
             keys = keys_of(order.buyer)
             if not keys:
                 turn.enter(NO_KEYS)
@@ -90,8 +92,11 @@ class OrderDoor:
         except Exception as error:  # noqa: BLE001  a caller always gets an answer
             reply(problem_answer(as_problem(error), language_of(headers.accept_language)))
 
-    def check(self, principal: Principal, order: Order) -> None:
-        """Everything that can be said of an order without asking desk or identity table."""
+    def check(self, principal: Principal, order: Order) -> int:
+        """Everything that can be said of an order without asking desk or identity table.
+
+        When it was placed comes back, in UTC milliseconds. Raises Problem.
+        """
         scope = SALES_WRITE if self.is_fact else ORDERS_WRITE
         self.gate.require(principal, scope, self.shop, order.channel)
         check_id(order.id, "id")
@@ -103,8 +108,9 @@ class OrderDoor:
                 "placed_at: no more than 400 days ago and 5 minutes ahead of this server",
                 "placed_at：不早于 400 天前，不晚于服务器时间 5 分钟之后",
             )
+        return placed_ms
 
-    def rows(self, order: Order, tokens: list[int] | tuple[int, ...]) -> bytes:
+    def rows(self, order: Order, placed_at_ms: int, tokens: Sequence[int]) -> bytes:
         """The order as LINE rows. Raises Problem for a channel or gift that is not there."""
         desk = self.desk
         channel = desk.catalogue.channel_number(order.channel)
@@ -115,7 +121,7 @@ class OrderDoor:
         return line_rows(
             order,
             desk.order_key(order.channel, order.id),
-            moment_ms(order.placed_at),
+            placed_at_ms,
             tokens,
             channel,
             desk.catalogue,
@@ -126,18 +132,22 @@ class OrderDoor:
 class _Turn:
     """One order on its way from the exchange to the answer."""
 
-    __slots__ = ("door", "keys", "language", "order", "packed", "reply", "started_s")
+    __slots__ = (
+        "door", "keys", "language", "order", "packed", "placed_at_ms", "reply", "started_s",
+    )  # fmt: skip
 
     def __init__(
         self,
         door: OrderDoor,
         order: Order,
+        placed_at_ms: int,
         language: Language,
         reply: Reply,
         started_s: float,
     ) -> None:
         self.door = door
         self.order = order
+        self.placed_at_ms = placed_at_ms
         self.language = language
         self.reply = reply
         self.started_s = started_s
@@ -151,9 +161,9 @@ class _Turn:
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  as in `take`
             self.fail(error)
 
-    def enter(self, tokens: list[int] | tuple[int, ...]) -> None:
+    def enter(self, tokens: Sequence[int]) -> None:
         """Into the desk's inbox."""
-        self.packed = self.door.rows(self.order, tokens)
+        self.packed = self.door.rows(self.order, self.placed_at_ms, tokens)
         self.door.desk.submit(self.packed, self.decided)
 
     def decided(self, decision: Decision | None, error: BaseException | None) -> None:
@@ -187,11 +197,6 @@ def worded(
     return refused_answer(own_id, decision, packed, door.desk, language)
 
 
-def json_id(text: str) -> bytes:
-    """An id as a JSON string."""
-    return b'"%b"' % text.encode() if PLAIN(text) else msgspec.json.encode(text)
-
-
 def accepted_answer(own_id: str, decision: Decision) -> Answer:
     """201, or 200 for a repeat."""
     more = b""
@@ -200,7 +205,7 @@ def accepted_answer(own_id: str, decision: Decision) -> Answer:
     if decision.duplicate:
         more += b',"duplicate":true'
     body = b'{"id":%b,"reason":"accepted","seq":%d,"position":%d%b}' % (
-        json_id(own_id), decision.seq, decision.position, more,
+        _encode(own_id), decision.seq, decision.position, more,
     )  # fmt: skip
     return Answer(REPEATED if decision.duplicate else CREATED, body)
 

@@ -21,15 +21,15 @@ from tidegate.http.errors import (
     MALFORMED,
     REQUEST_TIMEOUT,
     URL_TOO_LONG,
-    Answer,
     Kind,
     Problem,
     problem_answer,
 )
+from tidegate.http.front import Front, OrdersUnderWay, PlainHead, Slot
 from tidegate.http.languages import language_of
 from tidegate.http.order_headers import OrderHeaders, plain_order_headers
 from tidegate.http.orders_fast import OrderDoor
-from tidegate.http.wire import DefaultHeaders, rendered
+from tidegate.http.wire import rendered
 
 HEAD_BYTES_MAX = 16_384
 HEADERS_MAX = 64
@@ -40,64 +40,7 @@ BYTES_PER_S_MIN = 2_048
 SILENCE_S = 10.0  # between two pieces of a request
 KEEP_ALIVE_S = 75.0
 BUSY_RETRY_S = 1.0
-
-
-class Front:
-    """What the connections of one server share."""
-
-    def __init__(self, orders: dict[bytes, OrderDoor], connections_max: int) -> None:
-        self.orders = orders  # by exact URL
-        self.connections_max = connections_max
-        self.default_headers = DefaultHeaders()
-        self.refused = 0
-        self.timeouts = 0
-        self._answered: list[DoorProtocol] = []
-
-    def send_soon(self, connection: "DoorProtocol") -> None:
-        """Send what is answered on a connection, with all others of this turn of the loop.
-
-        A batch answers many orders at once. Written one by one as they are worded, each answer
-        would wake its client, which reads it and sleeps again before the next: waking cost more
-        than everything else together (13,700 orders a second instead of twice as many).
-        """
-        if not self._answered:
-            connection.loop.call_soon(self._send)
-        self._answered.append(connection)
-
-    def _send(self) -> None:
-        answered, self._answered = self._answered, []
-        for connection, data, closes in [(one, *one.take_answers()) for one in answered]:
-            connection.send_answers(data, closes)
-
-
-class _Slot:
-    """One order's place in the row of answers of its connection."""
-
-    __slots__ = ("answer", "connection", "stays_open")
-
-    def __init__(self, connection: "DoorProtocol", stays_open: bool) -> None:
-        self.connection = connection
-        self.stays_open = stays_open
-        self.answer: Answer | None = None
-
-    def reply(self, answer: Answer) -> None:
-        """The order is answered; it goes out when all before it are."""
-        self.answer = answer
-        connection = self.connection
-        if connection.slots and connection.slots[0] is self:
-            connection.front.send_soon(connection)
-
-
-class _OrdersUnderWay:
-    """Stands where uvicorn expects a request's cycle while orders of a connection are under way."""
-
-    def __init__(self) -> None:
-        self.response_complete = True
-        self.response_started = False
-        self.disconnected = False
-        self.keep_alive = True
-        self.more_body = False
-        self.message_event = asyncio.Event()
+HEAD_END = b"\r\n\r\n"
 
 
 class DoorProtocol(HttpToolsProtocol):
@@ -114,10 +57,12 @@ class DoorProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.access_log = False  # its lines would hold addresses and ids
-        self.slots: deque[_Slot] = deque()
-        self.under_way = _OrdersUnderWay()
-        self.door: OrderDoor | None = None  # of the order that is coming in
+        self.slots: deque[Slot] = deque()
+        self.under_way = OrdersUnderWay()
+        self.order_door: OrderDoor | None = None  # of the order that is coming in, or came last
         self.order_headers: OrderHeaders | None = None
+        self.is_order = False  # what is coming in
+        self.messages_begun = 0  # in one piece of data
         self.body = b""
         self.is_reading = False  # a request has begun and is not complete
         self.head_is_open = False
@@ -142,18 +87,47 @@ class DoorProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """As the base class, with a bound on heads that never end."""
-        if not self.stays_open or self.transport.is_closing():
+        """A whole order behind a known head goes straight on; all else goes to the parser."""
+        if not self.stays_open:
             return
         self.heard_s = self.loop.time()
         self.was_heard = True
         if not self.is_reading:
-            self.begun_s, self.heard_bytes = self.heard_s, 0
+            head_bytes = data.find(HEAD_END) + len(HEAD_END)
+            plain = self.front.heads.get(data[:head_bytes])
+            if (
+                plain is not None
+                and len(data) == head_bytes + plain.body_bytes
+                and self.takes_orders()
+            ):
+                self.take_order(plain.door, plain.headers, data[head_bytes:], stays_open=True)
+                return
+            self.begun_s, self.heard_bytes = self.heard_s, len(data)
             self.is_reading = self.head_is_open = True
-        self.heard_bytes += len(data)
+            self.messages_begun = 0
+            self.parse(data)
+            if self.messages_begun == 1 and self.is_order and not self.is_reading:
+                self.learn(data)
+        else:
+            self.heard_bytes += len(data)
+            self.parse(data)
+
+    def parse(self, data: bytes) -> None:
+        """As the base class, with a bound on heads that never end."""
+        if self.transport.is_closing():
+            return
         super().data_received(data)
         if self.is_reading and self.head_is_open and self.heard_bytes > HEAD_BYTES_MAX:
             self.end_with(HEADERS_TOO_LARGE)
+
+    def learn(self, data: bytes) -> None:
+        """A piece from the first byte of one order to its last: its head is known from now on."""
+        headers, door = self.order_headers, self.order_door
+        if headers is None or door is None or not self.stays_open:
+            return
+        head_bytes = data.find(HEAD_END) + len(HEAD_END)
+        if len(data) == head_bytes + len(self.body) and self.parser.should_keep_alive():
+            self.front.remember(data[:head_bytes], PlainHead(door, headers, len(self.body)))
 
     def shutdown(self) -> None:
         """Orders under way are answered, then the connection closes."""
@@ -184,7 +158,8 @@ class DoorProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self.door = None
+        self.is_order = False
+        self.messages_begun += 1
         self.is_reading = self.head_is_open = True
         self.begun_s = self.heard_s
 
@@ -200,7 +175,10 @@ class DoorProtocol(HttpToolsProtocol):
         if len(self.headers) >= HEADERS_MAX:
             self.refusal = HEADERS_TOO_LARGE
             raise ValueError(HEADERS_TOO_LARGE.name)
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Is it a plain order? Then to the order path, else into the application."""
@@ -209,7 +187,8 @@ class DoorProtocol(HttpToolsProtocol):
         if door is not None and self.takes_orders() and self.parser.get_method() == b"POST":
             self.order_headers = plain_order_headers(self.headers, ORDER_BYTES_MAX)
             if self.order_headers is not None:
-                self.door = door
+                self.order_door = door
+                self.is_order = True
                 self.body = b""
                 return
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -229,7 +208,7 @@ class DoorProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
-        if self.door is not None:
+        if self.is_order:
             self.body += body
         else:
             super().on_body(body)
@@ -237,41 +216,49 @@ class DoorProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The last byte of a request."""
         self.is_reading = False
-        door, headers = self.door, self.order_headers
-        if door is None or headers is None:
+        door, headers = self.order_door, self.order_headers
+        if self.is_order and door is not None and headers is not None:
+            keep_alive = self.parser.should_keep_alive()
+            self.take_order(door, headers, self.body, stays_open=keep_alive)
+        else:
             super().on_message_complete()
-            return
-        self.door = None
+
+    def take_order(
+        self, door: OrderDoor, headers: OrderHeaders, body: bytes, *, stays_open: bool
+    ) -> None:
+        """An order is in: give it its place among the answers, and to the order path."""
         slots = self.slots
         if slots and not slots[-1].stays_open:
             return  # what follows a request that asked to close is not ours to read
-        slot = _Slot(self, self.parser.should_keep_alive())
+        slot = Slot(self, self.server_state, stays_open)
         slots.append(slot)
         self.under_way.response_complete = False
         self.cycle = self.under_way  # type: ignore[assignment]
         if len(slots) >= PIPELINE_MAX:
             self.flow.pause_reading()
-        door.take(headers, self.body, slot.reply)
+        door.take(headers, body, slot.reply)
 
     # -- answers go out ------------------------------------------------------------------------
 
-    def take_answers(self) -> tuple[bytes, bool]:
+    def take_answers(self, defaults: bytes) -> tuple[bytes, bool]:
         """What is answered and has nothing unanswered before it; whether the connection ends."""
-        parts: list[bytes] = []
-        defaults = self.front.default_headers.block(self.server_state.default_headers)
         slots = self.slots
+        if len(slots) == 1 and (answer := slots[0].answer) is not None:
+            closes = not (slots.popleft().stays_open and self.stays_open)
+            self.server_state.total_requests += 1
+            return rendered(answer, defaults, stays_open=not closes), closes
+        parts: list[bytes] = []
         closes = False
         while slots and not closes and (answer := slots[0].answer) is not None:
             closes = not slots.popleft().stays_open or not (self.stays_open or slots)
             parts.append(rendered(answer, defaults, stays_open=not closes))
         self.server_state.total_requests += len(parts)
-        return parts[0] if len(parts) == 1 else b"".join(parts), closes
+        return b"".join(parts), closes
 
     def send_answers(self, data: bytes, closes: bool) -> None:
         """Write, and go on with what waits behind."""
         transport, slots = self.transport, self.slots
-        if transport.is_closing():
-            slots.clear()
+        if transport.is_closing() or not data:
             return
         transport.write(data)
         if closes:

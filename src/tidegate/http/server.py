@@ -18,8 +18,9 @@ import uvicorn
 
 from tidegate.http.app import application
 from tidegate.http.calls import Doors
+from tidegate.http.front import Front
 from tidegate.http.orders_fast import OrderDoor
-from tidegate.http.protocol import KEEP_ALIVE_S, DoorProtocol, Front, bound_to
+from tidegate.http.protocol import KEEP_ALIVE_S, DoorProtocol, bound_to
 from tidegate.http.wire import SECURITY_HEADERS
 
 SWEEP_S = 1
@@ -154,6 +155,7 @@ class HttpServer:
     async def _sweep(self) -> None:
         """End connections that are too slow or idle."""
         now_s = asyncio.get_running_loop().time()
+        self.front.forget_heads()
         for connection in self.connections:
             connection.sweep(now_s)
         counters = self.doors.counters
