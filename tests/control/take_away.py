@@ -42,11 +42,17 @@ TAKEN: dict[str, dict[str, Stub]] = {
             f"guards.{guard}": PASSES
             for guard in (
                 "too_old", "no_channel", "paused", "unknown_sku", "too_large", "too_small",
-                "price_changed", "price_mismatch", "cost_missing", "below_floor",
             )
         },
         "claims.stock_short": PASSES,
+    },
+    "prices": {
+        "guards.price_changed": PASSES,
+        "guards.price_mismatch": PASSES,
+        "guards.cost_missing": PASSES,
+        "guards.below_floor": PASSES,
         "guards.group_of": lambda _, __, i: i,
+        "guards.floor_of": always(300),
     },
     "limits": {
         "claims.identity_missing": PASSES,

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.engine import layout as lo
-from tidegate.engine.machine import Machine
-from tidegate.record import entry as en
-from tidegate.testing.scene import SEED, TINY
+from tidegate.testing.scene import TINY, decide_again
 
 FOLDER = Path(__file__).parent
 spec = importlib.util.spec_from_file_location("engine_books", FOLDER / "engine_books.py")
@@ -43,22 +41,7 @@ def test_a_golden_journal_leads_to_the_books_of_its_day(name: str) -> None:
 def test_the_same_version_decides_a_golden_journal_as_it_did(name: str) -> None:
     if EXPECTED[name]["engine"] != lo.ENGINE_VERSION:
         pytest.skip(reason=f"engine {EXPECTED[name]['engine']} decided it: re-folded only")
-    machine, decided = Machine(SEED, TINY), 0
-    for payload in golden.entries_of(FOLDER / f"{name}.bin"):
-        data = en.aligned(payload)
-        head = en.read_head(data)
-        machine.begin(head.now_ms, head.local_day)
-        for frame in en.read_frames(data):
-            if frame.kind == en.ORDERS:
-                rows, outcomes = en.read_orders(frame.body)
-                assert machine.decide_orders(rows).tobytes() == outcomes.tobytes()
-            elif frame.kind == en.OPERATIONS:
-                rows, outcomes = en.read_operations(frame.body)
-                assert machine.decide_operations(rows).tobytes() == outcomes.tobytes()
-            else:
-                machine.fold_frame(frame)
-                continue
-            decided += len(outcomes)
-        machine.end_fold()
+    entries = golden.entries_of(FOLDER / f"{name}.bin")
+    machine = decide_again(entries, TINY)
     assert machine.digest() == EXPECTED[name]["digest"]
-    assert decided > 100
+    assert machine.state.scalars[lo.DECIDED_COUNT] > 100

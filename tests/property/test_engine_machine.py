@@ -5,91 +5,32 @@ the one that the auditor names; at the end (and at every crash) folding the entr
 state, bit by bit, and deciding what they record again gives what they record.
 """
 
-import numpy as np
+import importlib.util
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tidegate.domain.reasons import Reason
-from tidegate.engine.machine import Machine
-from tidegate.record import entry as en
 from tidegate.record import facts as f
 from tidegate.testing.auditor import Auditor
 from tidegate.testing.books import Line, Order
-from tidegate.testing.scene import SEED, Scene, day_of
+from tidegate.testing.scene import TINY, Scene, day_of, decide_again
 
-OK = Reason.ACCEPTED
-SKUS = ("A", "B", "C", "D")  # C has no cost, D is a bundle
-PRICES = {"A": 100, "B": 40, "C": 70, "D": 250}
-CHANNELS = ("web", "mall", "bazaar")
-WINDOWS = ("total", "day", "week", "month")
-HOLD_S, LATE_S = 900, 3600
+spec = importlib.util.spec_from_file_location("drawn", Path(__file__).parent / "engine_drawn.py")
+assert spec is not None
+assert spec.loader is not None
+drawn = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(drawn)
 
-TARGETS = {"shop": "", "group": "G", "promotion": "P", "channel": "web"}
-
-skus = st.sampled_from(SKUS)
-plain_skus = st.sampled_from(SKUS[:3])
-few = st.integers(1, 3)
-pools = st.sampled_from(("shared", "mall"))
-tokens = st.integers(1, 3)
-phones = st.integers(11, 13)
-keys = st.one_of(
-    st.fixed_dictionaries({"account": tokens, "phone": phones}),
-    st.fixed_dictionaries({}, optional={"account": tokens, "phone": phones}),
-)
-places = st.one_of(
-    st.tuples(st.just("sku"), skus),
-    st.sampled_from(sorted(TARGETS.items())),
-)
-codes = st.sampled_from(("limit", "R1", "R2", "R3"))
-
-
-@st.composite
-def rules(draw: st.DrawFn) -> f.PutRule:
-    """A limit of one kind of key, or a budget."""
-    scope, target = draw(places)
-    basis = draw(st.sampled_from(("units", "units", "orders", "money", "discount")))
-    most = draw(st.integers(0, 12)) * (60 if basis in {"money", "discount"} else 1)
-    if draw(st.booleans()):
-        limits = {draw(st.sampled_from(("account", "phone"))): most}
-        return f.PutRule(draw(codes), scope, target, basis, draw(st.sampled_from(WINDOWS)), limits)
-    window = draw(st.sampled_from((*WINDOWS, "minute", "second")))
-    return f.PutRule(draw(codes), scope, target, basis, window, budget=3 * most)
-
-
-commands = st.one_of(
-    st.builds(f.ReceiveStock, plain_skus, st.integers(1, 20), pools),
-    st.builds(f.CountStock, plain_skus, st.integers(0, 20), pools),
-    st.builds(f.AdjustStock, skus, st.integers(-4, 4), pools),
-    st.builds(f.MoveStock, skus, few, pools, pools),
-    st.builds(f.StartRecall, plain_skus, few, st.just("mall")),
-    st.builds(f.FinishRecall, plain_skus, few, st.just("mall")),
-    rules(),
-    st.builds(f.DropRule, codes),
-    st.builds(f.PutGroup, st.just("G"), st.lists(skus, max_size=3)),
-    st.builds(
-        f.SetFlag, st.sampled_from(("sku", "promotion")), st.just("paused"),
-        st.sampled_from((True, False, False)), st.sampled_from(("A", "P")),
-    ),
-    st.builds(f.SetFlag, st.just("shop"), st.just("paused"), st.sampled_from((True, False, False))),
+OK, HOLD_S, LATE_S = drawn.OK, drawn.HOLD_S, drawn.LATE_S
+SKUS, PRICES, CHANNELS = drawn.SKUS, drawn.PRICES, drawn.CHANNELS
+skus, plain_skus, few, tokens, keys = (
+    drawn.skus, drawn.plain_skus, drawn.few, drawn.tokens, drawn.keys,
 )  # fmt: skip
-
-
-class Placed:
-    """An order as the model knows it: its id, its rows and when its hold ends."""
-
-    def __init__(self, rows: np.ndarray, order: Order, reason: Reason, expires_s: int) -> None:
-        self.rows, self.order, self.reason, self.expires_s = rows, order, reason, expires_s
-
-    @property
-    def id(self) -> int:
-        return int(self.rows[0]["id_lo"])
-
-    def due(self) -> int:
-        """What is left to pay."""
-        lines = self.order.lines
-        return sum(n.fen - n.fen * n.cancelled // max(1, n.quantity) for n in lines)
+Placed = drawn.Placed
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -105,22 +46,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @initialize(stock=st.integers(5, 40), limit=st.integers(2, 12), cap=st.sampled_from((0, 0, 2)))
     def open(self, stock: int, limit: int, cap: int) -> None:
-        for command in (
-            f.PutPool("mall"),
-            f.PutChannel("web"),
-            f.PutChannel("mall", kind="marketplace", pool="mall"),
-            f.PutChannel("bazaar", kind="marketplace"),
-            f.PutSku("A", 100, cost_floor_fen=50),
-            f.PutSku("B", 40, cost_floor_fen=30, red_line_fen=35),
-            f.PutSku("C", 70, quantity_max=5, safety_stock=1),
-            f.PutSku("D", 250, parts={"A": 2, "B": 1}),
-            f.PutGroup("G", ["A", "B"]),
-            f.PutPromotion("P"),
-            f.PutRule("limit", "sku", "A", window="week", limits={"account": limit}),
-            f.SetPolicy(hold_cap=cap),
-            *(f.ReceiveStock(sku, stock) for sku in SKUS[:3]),
-            f.MoveStock("A", 4, "shared", "mall"),
-        ):
+        for command in drawn.opening(stock, limit, cap):
             self.tell(command)
 
     def tell(self, command: f.Command) -> None:
@@ -132,7 +58,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     # -- commands --------------------------------------------------------------------------------
 
-    @rule(command=commands)
+    @rule(command=drawn.commands)
     def command(self, command: f.Command) -> None:
         self.tell(command)
 
@@ -430,26 +356,7 @@ class EngineMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if self.scene.entries:
             self.crash()
-            decide_again(self.scene.entries)
-
-
-def decide_again(entries: list[bytes]) -> None:
-    """Deciding what was recorded once more gives the recorded outcomes."""
-    machine = Machine(SEED, Scene().capacity)
-    for payload in entries:
-        data = en.aligned(payload)
-        head = en.read_head(data)
-        machine.begin(head.now_ms, head.local_day)
-        for frame in en.read_frames(data):
-            if frame.kind == en.ORDERS:
-                lines, outcomes = en.read_orders(frame.body)
-                assert machine.decide_orders(lines).tobytes() == outcomes.tobytes()
-            elif frame.kind == en.OPERATIONS:
-                rows, outcomes = en.read_operations(frame.body)
-                assert machine.decide_operations(rows).tobytes() == outcomes.tobytes()
-            else:
-                machine.fold_frame(frame)
-        machine.end_fold()
+            decide_again(self.scene.entries, TINY)
 
 
 SETTINGS = settings(

@@ -12,6 +12,7 @@ import numpy as np
 from tidegate.domain.reasons import Reason
 from tidegate.engine.layout import Capacity
 from tidegate.engine.machine import CommandOutcome, Machine
+from tidegate.record import entry as en
 from tidegate.record import facts as f
 from tidegate.record.lines import (
     ALL_LINES,
@@ -279,3 +280,23 @@ def stocked(units: int = 100, capacity: Capacity = TINY) -> Scene:
     ):
         scene.do(command)
     return scene
+
+
+def decide_again(entries: list[bytes], capacity: Capacity) -> Machine:
+    """Decide what was recorded once more; each outcome must be the recorded one."""
+    machine = Machine(SEED, capacity)
+    for payload in entries:
+        data = en.aligned(payload)
+        head = en.read_head(data)
+        machine.begin(head.now_ms, head.local_day)
+        for frame in en.read_frames(data):
+            if frame.kind == en.ORDERS:
+                rows, outcomes = en.read_orders(frame.body)
+                assert machine.decide_orders(rows).tobytes() == outcomes.tobytes()
+            elif frame.kind == en.OPERATIONS:
+                rows, outcomes = en.read_operations(frame.body)
+                assert machine.decide_operations(rows).tobytes() == outcomes.tobytes()
+            else:
+                machine.fold_frame(frame)
+        machine.end_fold()
+    return machine
