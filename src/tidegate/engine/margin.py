@@ -33,7 +33,8 @@ def fits(s: State, reached: tuple[int, int], lines: int, operations: int) -> boo
     """Whether every table has room for a batch of so many lines and operations (or commands).
 
     `reached` is `reach` of this state. A late payment builds its order's block anew, with as many
-    lines as an order may have; there are no more of those than orders that expired.
+    lines as an order may have; there are no more of those than orders that expired. Holds that end
+    (`Machine.expire`) need not be counted: each takes a place in `late`, which has one an order.
     """
     c = s.scalars
     rules, kinds = reached
