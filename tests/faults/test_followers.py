@@ -222,7 +222,9 @@ def test_without_the_archive_a_pruned_start_is_told(followed: Followed, tmp_path
     prune(shop.journal, archive, shop.head.seq - 3)
     followed.go_on(1.0)
     followed.go_on(1.0)
-    assert followed.status()["views"].error.startswith("Pruned: entry 1 was pruned")
+    assert followed.status()["views"].error.startswith(
+        f"ArchiveMissing: entries 1 to {shop.head.seq - 3} are neither in the journal nor in its"
+    )
 
 
 def test_heads_are_signed_when_the_tree_has_grown(tmp_path: Path) -> None:

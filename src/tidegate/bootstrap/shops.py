@@ -28,6 +28,7 @@ from tidegate.engine.layout import Capacity
 from tidegate.engine.machine import Machine
 from tidegate.engine.snapshot import SnapshotRefused
 from tidegate.imports.history_desk import HistoryDesk, ShopParts
+from tidegate.journal.archive import Archive, WholeJournal
 from tidegate.journal.protocol import Head, JournalError
 from tidegate.journal.sqlite import SqliteJournal
 from tidegate.people.filter import clean
@@ -139,8 +140,9 @@ def open_machine(
     capacity: Capacity | None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Recovered:
-    """A shop's machine as its journal says."""
-    return recover(journal, paths.snapshots, secrets.table_seed, capacity, progress)
+    """A shop's machine as its journal says; what was pruned is read from the archive."""
+    whole = WholeJournal(journal, Archive(paths.archive, journal.stream))
+    return recover(whole, paths.snapshots, secrets.table_seed, capacity, progress)
 
 
 def open_parts(store: StorePaths, name: str, clock: Clock, capacity: Capacity | None) -> ShopOwned:

@@ -17,7 +17,7 @@ from tidegate.engine.snapshot import (
     read_snapshot_head,
 )
 from tidegate.journal.chain import Chain
-from tidegate.journal.protocol import BATCH, GENESIS, Entry, Head, JournalReader
+from tidegate.journal.protocol import BATCH, GENESIS, Entry, Head, JournalReader, Pruned
 from tidegate.record import entry as en
 from tidegate.record import facts as f
 
@@ -61,9 +61,10 @@ def recover(
         head = journal.base()
         if head != GENESIS:
             raise SnapshotRefused(
-                f"entries up to {head.seq} were pruned and no snapshot after them can be used: "
+                f"entries 1 to {head.seq} were pruned, are not in the archive, and no snapshot"
+                " after them can be used: "
                 + ("; ".join(passed_over) or "there is none")
-                + ". Restore the archive beside the journal.",
+                + ". Put the archive's segments back beside the journal.",
             )
     for entry in entries_after(journal, head.seq):
         head = chain.check([entry], head)
@@ -84,18 +85,27 @@ def from_snapshot(
     for path in reversed(list_snapshots(snapshots)):
         try:
             said = read_snapshot_head(path)
-            found = journal.read(said.seq, 1)
-            if not found or found[0].hash.hex() != said.chain_hash:
+            entry = entry_of_past(journal, said.seq)
+            if entry is None or entry.hash.hex() != said.chain_hash:
                 raise SnapshotRefused(  # noqa: TRY301 -- passed over like one that cannot be read
-                    f"{path.name} is not of this journal's past"
+                    f"{path.name} is not of this journal's past, or its entry is gone"
                 )
             machine = Machine(seed, capacity)
             load_snapshot(machine, path, journalled_digest(journal, said.seq))
         except SnapshotRefused as refused:
             passed_over.append(str(refused))
             continue
-        return machine, found[0].head
+        return machine, entry.head
     return Machine(seed, capacity), GENESIS
+
+
+def entry_of_past(journal: JournalReader, seq: int) -> Entry | None:
+    """An entry; None when the journal never had it, or it is in no archive here."""
+    try:
+        found = journal.read(seq, 1)
+    except Pruned:
+        return None
+    return found[0] if found else None
 
 
 def journalled_digest(journal: JournalReader, seq: int, look: int = 4_096) -> str:

@@ -66,9 +66,10 @@ def verify(
     Raises what reading raises; differences are in the answer.
     """
     result = Verified(journal.stream)
-    base = journal.base()
-    result.first_seq = base.seq + 1
+    base = GENESIS
     try:
+        base = journal.base()
+        result.first_seq = base.seq + 1
         goal = journal.head().seq
         digests = first_pass(journal, base, result)
         if base == GENESIS:
@@ -89,7 +90,10 @@ def limits_of(result: Verified, base: Head) -> list[str]:
     """What this verification cannot say."""
     limits = []
     if base != GENESIS:
-        limits.append(f"entries up to {base.seq} are gone, so nothing was folded or decided again")
+        limits.append(
+            f"entries 1 to {base.seq} are neither in the journal nor in the archive, so nothing"
+            " was folded or decided again: put those segments back"
+        )
     if result.commands:
         limits.append(f"{result.commands:,} commands of operators were folded, not judged again")
     if result.folded_only:

@@ -15,8 +15,7 @@ from tidegate.followers.trees import TreeFollower, shop_signer
 from tidegate.followers.turns import Pace, Turn
 from tidegate.followers.views import StockFollower, ViewsFollower
 from tidegate.journal.archive import Archive, WholeJournal
-from tidegate.journal.follow import Entry, JournalReader, Pruned
-from tidegate.journal.protocol import READ_BYTES
+from tidegate.journal.follow import JournalReader
 from tidegate.journal.sqlite_file import SqliteReader, journal_path
 from tidegate.store_paths import ShopPaths
 
@@ -31,17 +30,6 @@ class Settings(NamedTuple):
     stock: Pace = Pace(0.5, 4.0)
     snapshots: Pace = Pace(0.25, 1.0)
     trees: Pace = Pace(0.5, 1.0)
-
-
-class UnbrokenJournal(WholeJournal):
-    """A journal and its archive that says so when entries between the two are missing."""
-
-    def read(self, from_seq: int, limit_bytes: int = READ_BYTES) -> list[Entry]:
-        """Entries from `from_seq` on; Pruned if they are neither here nor in the archive."""
-        entries = super().read(from_seq, limit_bytes)
-        if not entries and from_seq <= (base := self._journal.base().seq):
-            raise Pruned(from_seq, base + 1)
-        return entries
 
 
 class ShopFollowers:
@@ -66,7 +54,7 @@ class ShopFollowers:
     def open_journal(self) -> JournalReader:
         """The journal and its archive, read as one."""
         reader = SqliteReader(self._paths.folder, self.name)
-        return UnbrokenJournal(reader, Archive(self._paths.archive, self.name))
+        return WholeJournal(reader, Archive(self._paths.archive, self.name))
 
     def close(self) -> None:
         """Let go of everything."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from tidegate.journal.protocol import (
     GENESIS,
     READ_BYTES,
+    ArchiveMissing,
     Corrupt,
     Entry,
     Head,
@@ -180,12 +181,25 @@ class WholeJournal:
         return self._journal.head()
 
     def read(self, from_seq: int, limit_bytes: int = READ_BYTES) -> list[Entry]:
-        """Entries from `from_seq` on, wherever they are."""
+        """Entries from `from_seq` on, wherever they are. Raises ArchiveMissing when nowhere."""
         try:
             return self._journal.read(from_seq, limit_bytes)
-        except Pruned:
+        except Pruned as pruned:
             with self._lock:
-                return self._archive.read(from_seq, limit_bytes)
+                return self._archived(from_seq, limit_bytes, pruned.first_seq)
+
+    def _archived(self, from_seq: int, limit_bytes: int, first_seq: int) -> list[Entry]:
+        """Entries that are no longer in the journal, which begins with `first_seq`."""
+        directory = str(self._archive.directory)
+        try:
+            entries = self._archive.read(from_seq, limit_bytes)
+        except ArchiveMissing:
+            raise
+        except Pruned as begins:
+            raise ArchiveMissing(directory, from_seq, begins.first_seq - 1) from None
+        if not entries:
+            raise ArchiveMissing(directory, from_seq, first_seq - 1)
+        return entries
 
     def close(self) -> None:
         """Let go of the journal."""

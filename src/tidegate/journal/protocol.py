@@ -119,6 +119,21 @@ class Pruned(JournalError):
         super().__init__(f"entry {from_seq} was pruned, the journal starts at {first_seq}")
 
 
+class ArchiveMissing(Corrupt, Pruned):
+    """Entries that left the journal are not in its archive either: a file of it is gone."""
+
+    def __init__(self, directory: str, first_missing: int, last_missing: int) -> None:
+        self.first_missing = first_missing
+        self.last_missing = last_missing
+        Pruned.__init__(self, first_missing, last_missing + 1)
+        says = (
+            f"entries {first_missing} to {last_missing} are neither in the journal nor in its"
+            f" archive ({directory}: no segment has entry {first_missing}): put the missing"
+            f" {first_missing:016d}-….segment back, or the segments of a backup that hold them"
+        )
+        self.args = (says,)
+
+
 class RolledBack(JournalError):
     """The journal no longer holds what was read from it: an older copy was put in its place."""
 

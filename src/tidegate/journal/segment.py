@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from tidegate.journal.chain import Chain
-from tidegate.journal.protocol import HASH_BYTES, PAYLOAD_BYTES_MAX, Corrupt, Entry, Head
+from tidegate.journal.protocol import (
+    HASH_BYTES,
+    PAYLOAD_BYTES_MAX,
+    ArchiveMissing,
+    Corrupt,
+    Entry,
+    Head,
+)
 from tidegate.storage.sqlite_schema import sync_directory
 
 MAGIC = b"tidegate segment v1\n"
@@ -48,7 +55,7 @@ def name_of(first_seq: int, last_seq: int) -> str:
 
 
 def segments_in(directory: Path) -> list[Segment]:
-    """The finished segments of a directory in order. Raises Corrupt if one is missing between."""
+    """The finished segments of a directory in order. Raises ArchiveMissing for one in between."""
     if not directory.is_dir():
         return []
     found = []
@@ -58,7 +65,7 @@ def segments_in(directory: Path) -> list[Segment]:
             found.append(Segment(path, int(match[1]), int(match[2])))
     for before, segment in pairwise(found):
         if segment.first_seq != before.last_seq + 1:
-            raise Corrupt(f"{directory}: no segment has entry {before.last_seq + 1}")
+            raise ArchiveMissing(str(directory), before.last_seq + 1, segment.first_seq - 1)
     return found
 
 
