@@ -85,6 +85,7 @@ class Desk:
         self._storage = Storage(shop)
         self._flights: deque[Flight] = deque()
         self._why = ""
+        self.remark = ""  # what people should know while orders go on
         self._no_orders = ""  # why only orders are refused: operations and stops still pass
         self._looked_s = 0.0
         self._stopping = False
@@ -146,11 +147,8 @@ class Desk:
         """Decide an operator's command, ahead of every order that waits."""
         hi, lo_ = id_hash(self._key, COMMANDS, command_id)
         if isinstance(command, f.SetPolicy) and command.zone and not is_zone(command.zone):
-            return self._promised(
-                lambda done: done(
-                    CommandAnswer(Reason.OUT_OF_BOUNDS, False, self._durable.seq, None), None
-                )
-            )
+            refused = CommandAnswer(Reason.OUT_OF_BOUNDS, False, self._durable.seq, None)
+            return self._promised(lambda done: done(refused, None))
 
         def ask(done: Done) -> None:
             self._ask(
@@ -176,9 +174,10 @@ class Desk:
     def status(self) -> DeskStatus:
         """How the desk is."""
         scalars = self._machine.state.scalars
+        why = self._why or self._no_orders
         return DeskStatus(
-            not (self._why or self._no_orders),
-            self._why or self._no_orders,
+            not why,
+            why or self.remark,
             self._durable.seq,
             self._durable.epoch,
             self._inbox.lines,
