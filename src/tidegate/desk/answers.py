@@ -74,7 +74,7 @@ class Undecided(Exception):
 def jump_text(jumped_ms: int) -> str:
     """Why a desk whose clock jumped takes nothing, and what to do."""
     return (
-        f"the clock moved {jumped_ms // 1000} s against itself: a person must confirm it"
+        f"the clock moved {jumped_ms // 1000:+} s against itself: a person must confirm it"
         " (`tidegate clock confirm`)"
     )
 
@@ -85,3 +85,8 @@ def low_disk_text(free_bytes: int, needed_bytes: int) -> str:
         f"{free_bytes >> 20} MiB of disk are free, {needed_bytes >> 20} are needed for new orders:"
         " free some space or archive old segments"
     )
+
+
+def unknown_disk_text(error: OSError) -> str:
+    """Why a desk takes no new orders while nobody can say how full the disk is."""
+    return f"the disk does not say how much room is left ({error.strerror}): look after it"

@@ -1,7 +1,8 @@
 """Time as the desk uses it: the wall clock, watched by the monotonic one, and the shop's own days.
 
 A wall clock that moved more than five minutes against the monotonic clock is not believed until a
-person confirms it. Nothing here sleeps, and only `SystemClock` reads a clock.
+person confirms it; until then time goes on by the monotonic clock. Nothing here sleeps, and only
+`SystemClock` reads a clock.
 """
 
 import time
@@ -10,6 +11,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 JUMP_MS = 300_000
+FOLLOWED = 0.001  # of the time that passes: steps of 86 s a day are forgotten, faster ones add up
 EPOCH_ORDINAL = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 
@@ -38,22 +40,38 @@ class SystemClock:
 
 
 class WatchedClock:
-    """The desk's moment: never goes back, and says when the wall clock jumped."""
+    """The wall clock as far as it is believed: small steps are, a jump waits for a person.
 
-    def __init__(self, clock: Clock) -> None:
+    While a jump waits, time goes on from where it was by the monotonic clock. Steps add up: what
+    is believed follows the wall clock at once, but the sum of steps counts as one jump until
+    FOLLOWED has worn it off, so that many small steps get no further than one large one.
+    """
+
+    def __init__(self, clock: Clock, not_before_ms: int = 0) -> None:
+        """`not_before_ms`: the last moment on record. A wall clock far behind it has jumped."""
         self._clock = clock
-        self._offset_ms = clock.now_ms() - clock.monotonic_s() * 1000
+        self._looked_s = clock.monotonic_s()
+        wall_ms = clock.now_ms()
+        start_ms = not_before_ms if wall_ms < not_before_ms - JUMP_MS else wall_ms
+        self._offset_ms = start_ms - self._looked_s * 1000  # what steps are measured against
+        self._believed_ms = self._offset_ms  # the offset of the time that is believed
         self.jumped_ms = 0
+        self.now_ms()
 
     def now_ms(self) -> int:
         """UTC milliseconds; notes a jump in `jumped_ms`, which stays until `confirm`."""
-        now = self._clock.now_ms()
-        moved = now - self._clock.monotonic_s() * 1000 - self._offset_ms
+        now_s = self._clock.monotonic_s()
+        wall_ms = self._clock.now_ms()
+        moved = wall_ms - now_s * 1000 - self._offset_ms
         if abs(moved) > JUMP_MS:
             self.jumped_ms = int(moved)
-        elif not self.jumped_ms:
-            self._offset_ms += moved * 0.01  # slewing by time servers is followed slowly
-        return now
+        if self.jumped_ms:
+            return int(now_s * 1000 + self._believed_ms)
+        worn_ms = (now_s - self._looked_s) * FOLLOWED * 1000
+        self._looked_s = now_s
+        self._offset_ms += max(-worn_ms, min(worn_ms, moved))
+        self._believed_ms = wall_ms - now_s * 1000
+        return wall_ms
 
     def monotonic_s(self) -> float:
         """Seconds that never go back."""
@@ -61,7 +79,9 @@ class WatchedClock:
 
     def confirm(self) -> None:
         """A person says that the clock is right as it is."""
-        self._offset_ms = self._clock.now_ms() - self._clock.monotonic_s() * 1000
+        self._looked_s = self._clock.monotonic_s()
+        self._offset_ms = self._clock.now_ms() - self._looked_s * 1000
+        self._believed_ms = self._offset_ms
         self.jumped_ms = 0
 
 

@@ -24,36 +24,34 @@ from tidegate.desk.answers import (
     ManyDecided,
     Undecided,
     jump_text,
-    low_disk_text,
 )
 from tidegate.desk.clock import Calendar, Clock, WatchedClock, is_zone
 from tidegate.desk.durable import append_surely
-from tidegate.desk.flight import Flight, answer_flight
+from tidegate.desk.faults import (
+    ENGINE_FAILED,
+    PASSING,
+    READING,
+    STOPPING,
+    TABLES_FULL,
+    Patience,
+    lasting_why,
+)
+from tidegate.desk.flight import EMPTY, NOTHING, Flight, answer_flight, refuse, without_orders
 from tidegate.desk.inbox import AskedCommand, Batch, Done, Inbox, lines_of, promised
 from tidegate.desk.names import COMMANDS, id_hash
 from tidegate.desk.storage import Storage
+from tidegate.desk.surroundings import Surroundings
 from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue
 from tidegate.engine.machine import EXPIRE_MAX, Machine
-from tidegate.journal.protocol import (
-    Fenced,
-    Head,
-    Journal,
-    JournalError,
-    StoreBusy,
-    StoreFull,
-    SyncFailed,
-)
+from tidegate.journal.protocol import Head, Journal
 from tidegate.record import facts as f
-from tidegate.record.lines import Array
+from tidegate.record.lines import Array, LinesMalformed, require_orders
 
 LARGE_BATCH = 2_048  # lines waiting from which on a batch is decided while another is synced
 AHEAD_MAX = 2  # batches decided and not yet durable
 TICK_S = 0.1
-STOPPING = "the server is stopping: repeat the same id"
-LOW_DISK_BYTES = 512 << 20  # below so much free space no new orders; the journal stops at half
-DISK_LOOK_S = 1.0
 
 log = structlog.get_logger("tidegate.desk")
 
@@ -78,18 +76,19 @@ class Desk:
         self._head = head
         self._durable = head
         self._key = order_id_key
-        self._clock = WatchedClock(clock)
+        self._clock = WatchedClock(clock, machine.now_ms)
+        self._surroundings = Surroundings(self._clock, journal.free_bytes)
         self._calendar = Calendar(machine.catalogue.zone)
         self._rebuild = rebuild
         self._inbox = Inbox()
         self._storage = Storage(shop)
         self._flights: deque[Flight] = deque()
-        self._why = ""
+        self._why = ""  # why nothing passes
         self.remark = ""  # what people should know while orders go on
         self._no_orders = ""  # why only orders are refused: operations and stops still pass
-        self._looked_s = 0.0
         self._stopping = False
         self._is_reading_anew = False
+        self._patience = Patience()  # with a disk that is full
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -126,8 +125,11 @@ class Desk:
         return self._promised(lambda done: self.submit(lines, done))
 
     def place_rows(self, rows: Array) -> asyncio.Future[ManyDecided]:
-        """Decide many orders; rows past BATCH_LINES_MAX do not fit one call."""
-        if self._no_orders:
+        """Decide many orders. Rows that are no orders end as the door's fault: LinesMalformed."""
+        require_orders(rows)
+        if not len(rows):
+            raise LinesMalformed("there is no order")
+        if self._no_orders and not self._why:
             raise DeskUnready(self._no_orders)
         return self._promised(lambda done: self._ask(lambda: self._inbox.add_rows(rows, done)))
 
@@ -155,15 +157,13 @@ class Desk:
                 lambda: self._inbox.add_command(
                     AskedCommand(hi, lo_, command, actor, approver, done),
                 ),
-                always=isinstance(command, f.ConfirmClock | f.SetFlag),
             )
 
         return self._promised(ask)
 
     def note(self, note: f.Note) -> None:
-        """Write a note of the system's own with the next batch."""
+        """Write a note of the system's own, as soon as the disk is free: it is in no hurry."""
         self._notes.append(note)
-        self._schedule()
 
     def available(self, sku: int, channel: int) -> int:
         """Units that a channel could sell now, as of the last decided batch."""
@@ -210,8 +210,8 @@ class Desk:
         assert self._loop is not None, "start() comes first"
         return promised(self._loop, ask)
 
-    def _ask(self, add: Callable[[], None], *, always: bool = False) -> None:
-        if self._why and not (always and self._clock.jumped_ms):
+    def _ask(self, add: Callable[[], None]) -> None:
+        if self._why:
             raise DeskUnready(self._why)
         add()
         self._schedule()
@@ -224,23 +224,32 @@ class Desk:
     def _pump(self) -> None:
         """Decide what waits, if the disk is free or what waits is large."""
         self._scheduled = False
-        while (self._inbox or self._notes) and not self._is_reading_anew:
+        while self._inbox and not self._is_reading_anew:
             ahead = len(self._flights)
             if ahead >= AHEAD_MAX or (ahead and self._inbox.lines < LARGE_BATCH):
                 return
-            self._decide(self._inbox.take())
+            batch = self._inbox.take()
+            try:
+                self._decide(batch)
+            except Exception as error:  # noqa: BLE001 -- logged, and the desk stops
+                self._fault(batch, error)
+
+    def _fault(self, batch: Batch, error: Exception) -> None:
+        """A bug: what is in memory is not what would be written, so nothing more is decided."""
+        log.error("engine_failed", shop=self.shop, exc_info=error)
+        refuse(batch, DeskUnready(ENGINE_FAILED))
+        self._close(ENGINE_FAILED)
 
     def _decide(self, batch: Batch) -> None:
         machine = self._machine
         now_ms = self._clock.now_ms()
-        if self._clock.jumped_ms and not self._confirms(batch):
-            self._refuse(batch, DeskUnready(jump_text(self._clock.jumped_ms)))
-            return
-        lines = sum(asked.size for asked in batch.orders)
-        others = sum(asked.size for asked in batch.operations) + len(batch.commands)
-        if not machine.fits(lines, others + EXPIRE_MAX):
-            self._refuse(batch, DeskUnready("the shop's tables are full: serve with --orders-max"))
-            return
+        if self._clock.jumped_ms:
+            batch = without_orders(batch, jump_text(self._clock.jumped_ms))
+        if not self._fits(batch):
+            batch = without_orders(batch, TABLES_FULL)
+            if not self._fits(batch):
+                refuse(batch, DeskUnready(TABLES_FULL))
+                return
         machine.begin(now_ms, self._calendar.day(now_ms))
         commands = [
             machine.decide_command(c.id_hi, c.id_lo, c.command, c.actor, c.approver)
@@ -254,17 +263,27 @@ class Desk:
                 np.concatenate([asked.rows for asked in batch.operations]),
             )
         machine.expire()
-        self._write_notes()
-        self._send(batch, outcomes, operations, commands)
+        self._send(batch, outcomes, operations, commands, [])
 
-    def _write_notes(self) -> None:
-        for note in self._notes:
-            self._machine.note(note)
-        self._notes.clear()
+    def _fits(self, batch: Batch) -> bool:
+        lines = sum(asked.size for asked in batch.orders)
+        others = sum(asked.size for asked in batch.operations) + len(batch.commands)
+        return self._machine.fits(lines, others + EXPIRE_MAX)
 
-    def _send(self, batch: Batch, outcomes: Array, operations: Array, commands: list[Any]) -> None:
-        payload = self._machine.finish()
-        flight = Flight(batch, payload, self._machine.now_ms, outcomes, operations, commands)
+    def _send(
+        self,
+        batch: Batch,
+        outcomes: Array,
+        operations: Array,
+        commands: list[Any],
+        notes: list[f.Note],
+    ) -> None:
+        machine = self._machine
+        payload = machine.finish()
+        ttl_s, ttl_max_s = machine.state.scalars[[lo.HOLD_TTL_S, lo.HOLD_TTL_MAX_S]].tolist()
+        flight = Flight(
+            batch, payload, machine.now_ms, ttl_s, ttl_max_s, outcomes, operations, commands, notes
+        )
         self._flights.append(flight)
         expected = self._head.seq
         if payload:
@@ -293,28 +312,31 @@ class Desk:
             self._durable = head
             if not self._flights:
                 self._head = head
+            if flight.confirms_clock():
+                self._clock.confirm()
+                self._no_orders = self._surroundings.no_orders()
             self._pump()  # first the next batch, then the answers: its sync overlaps with them
-            answer_flight(flight, head.seq, int(self._machine.state.scalars[lo.HOLD_TTL_S]))
+            answer_flight(flight, head.seq, self._machine)
         self._idle.set()
 
     def _fail(self, flight: Flight, error: BaseException) -> None:
         undecided = Undecided("whether it was stored is not known: repeat the same id")
         lost = [flight, *self._flights]
         self._flights.clear()
+        self._notes[:0] = [note for gone in lost for note in gone.notes]
         log.error("append_failed", shop=self.shop, error=str(error), batches=len(lost))
-        if isinstance(error, Fenced):
-            self._why = "another server took this shop over: send orders there"
-        elif isinstance(error, SyncFailed):
-            self._why = "the disk failed under a write: restart the server"
-        elif not isinstance(error, StoreFull | StoreBusy):
-            self._why = f"the journal failed: {error}"
         for gone in lost:
-            self._refuse(gone.batch, undecided)
-        if not self._why or self._why == STOPPING:
+            refuse(gone.batch, undecided)
+        if why := lasting_why(error):
+            self._close(why)
+        elif self._why in ("", STOPPING):
             self._start_again()
-            return
+
+    def _close(self, why: str) -> None:
+        """Take nothing more, and send away what waits."""
+        self._why = why
         while self._inbox:
-            self._refuse(self._inbox.take(), DeskUnready(self._why))
+            refuse(self._inbox.take(), DeskUnready(why))
 
     def _start_again(self) -> None:
         """Read the machine anew, on the storage thread: behind every append that was queued.
@@ -323,7 +345,8 @@ class Desk:
         new claim comes after them.
         """
         self._is_reading_anew = True
-        self._why = "the shop is read anew after a failed write: repeat the same id"
+        self._patience.rest()
+        self._why = READING
         loop = self._loop
         assert loop is not None
 
@@ -337,29 +360,16 @@ class Desk:
     ) -> None:
         self._is_reading_anew = False
         if again is None:
-            self._why = f"the journal failed: {error}"
-            while self._inbox:
-                self._refuse(self._inbox.take(), DeskUnready(self._why))
+            self._close(lasting_why(error) or str(error))
+            if isinstance(error, PASSING):
+                self._patience.again(self._clock.monotonic_s())
         else:
             self._machine, self._head = again
             self._durable = self._head
+            self._patience.rest(worked=True)
             self._why = STOPPING if self._stopping else ""
         self._idle.set()
         self._schedule()
-
-    def _refuse(self, batch: Batch, error: Exception) -> None:
-        for command in batch.commands:
-            command.done(None, error)
-        for asked in (*batch.orders, *batch.operations):
-            asked.done(None, error)
-
-    def _confirms(self, batch: Batch) -> bool:
-        """Whether a batch confirms the clock; stopping a sale must not wait for that either."""
-        if any(isinstance(c.command, f.ConfirmClock) and c.actor for c in batch.commands):
-            self._clock.confirm()
-            self._why = ""
-            return True
-        return bool(batch.commands) and not batch.orders and not batch.operations
 
     async def _tick(self) -> None:
         """End holds that are due, watch the clock and the disk, even when nobody orders."""
@@ -367,33 +377,24 @@ class Desk:
             await asyncio.sleep(TICK_S)
             try:
                 self._look_around()
-            except JournalError as error:
-                self._why = f"the journal failed: {error}"
+            except Exception as error:  # noqa: BLE001 -- as in `_pump`
+                self._fault(EMPTY, error)
 
     def _look_around(self) -> None:
-        now_ms = self._clock.now_ms()
-        if self._clock.jumped_ms:
-            self._why = jump_text(self._clock.jumped_ms)
-            return
+        self._no_orders = self._surroundings.no_orders()
         if self._calendar.zone != self.catalogue.zone:
             self._calendar = Calendar(self.catalogue.zone)
-        self._watch_disk()
+        if self._patience.is_due(self._clock.monotonic_s()):
+            self._start_again()
         if self._why or self._flights:
             return
+        now_ms = self._clock.now_ms()
         self._machine.begin(now_ms, self._calendar.day(now_ms))
-        while self._machine.expire() and len(self._flights) < AHEAD_MAX:
-            self._send(Batch([], [], []), NOTHING, NOTHING, [])
-
-    def _watch_disk(self) -> None:
-        """Refuse new orders before writing can fail; what frees or stops something still passes."""
-        now_s = self._clock.monotonic_s()
-        if now_s < self._looked_s + DISK_LOOK_S:
-            return
-        self._looked_s = now_s
-        free = self._journal.free_bytes()
-        self._no_orders = ""
-        if free < LOW_DISK_BYTES:
-            self._no_orders = low_disk_text(free, LOW_DISK_BYTES)
-
-
-NOTHING: Array = np.zeros(0, np.uint8)
+        notes, self._notes = self._notes, []
+        for note in notes:
+            self._machine.note(note)
+        while self._machine.expire() or notes:
+            self._send(EMPTY, NOTHING, NOTHING, [], notes)
+            if len(self._flights) >= AHEAD_MAX:
+                return
+            notes = []

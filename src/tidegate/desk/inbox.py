@@ -15,7 +15,7 @@ from tidegate.record.facts import Command
 from tidegate.record.lines import LINE, Array
 
 LINES_MAX = 1 << 16  # that may wait
-BATCH_LINES_MAX = 1 << 14  # that one batch takes
+BATCH_LINES_MAX = 1 << 14  # of orders that one batch takes, and as many operations
 LANE_MAX = 1 << 12
 FAIR_FROM = LINES_MAX // 2  # from here on a channel only gets its share
 
@@ -77,7 +77,7 @@ class Inbox:
 
     def add_rows(self, rows: Array, done: Done) -> None:
         """Take in many orders at once; all lines count for the first one's channel."""
-        channel = int(rows["channel"][0]) if len(rows) else 0
+        channel = int(rows["channel"][0])
         self._require_share(len(rows), channel)
         self.lines += len(rows)
         self._by_channel[channel] += len(rows)
@@ -97,11 +97,12 @@ class Inbox:
         self._lane.append(asked)
 
     def take(self) -> Batch:
-        """What the next batch decides: all commands, and as many rows as a batch takes."""
+        """What the next batch decides: all commands, and as many rows as a batch takes.
+
+        Orders and operations have room of their own, so that neither keeps the other waiting.
+        """
         lane, self._lane = self._lane, []
-        room = BATCH_LINES_MAX
-        operations, room = self._cut(self._operations, room)
-        orders, room = self._cut(self._orders, room)
+        operations, orders = cut(self._operations), cut(self._orders)
         for asked in orders:
             self._by_channel[asked.channel] -= asked.size
             self.lines -= asked.size
@@ -110,13 +111,6 @@ class Inbox:
         self._orders = self._orders[len(orders) :]
         self._operations = self._operations[len(operations) :]
         return Batch(lane, orders, operations)
-
-    def _cut(self, waiting: list[Asked], room: int) -> tuple[list[Asked], int]:
-        for taken, asked in enumerate(waiting):
-            if asked.size > room:
-                return waiting[:taken], room
-            room -= asked.size
-        return waiting, room
 
     def _require_share(self, count: int, channel: int) -> None:
         if self.lines + count > LINES_MAX:
@@ -127,6 +121,16 @@ class Inbox:
         others = waiting - (1 if self._by_channel[channel] else 0)
         if others and self._by_channel[channel] + count > LINES_MAX // (others + 1):
             raise DeskBusy(1.0, "this channel's share of the inbox is full")
+
+
+def cut(waiting: list[Asked]) -> list[Asked]:
+    """The first of what waits, as much as a batch takes; at least one, however large it is."""
+    room = BATCH_LINES_MAX
+    for taken, asked in enumerate(waiting):
+        if asked.size > room and taken:
+            return waiting[:taken]
+        room -= asked.size
+    return waiting
 
 
 def lines_of(orders: list[Asked]) -> Array:
