@@ -31,6 +31,7 @@ from tidegate.journal.segment import (
 )
 
 ARCHIVE_DIRECTORY = "archive"
+PRUNE_STEP = 64  # entries, which is one transaction at home
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class ArchivePolicy:
 
     keep_entries: int = 100_000
     segment_bytes: int = 64 << 20
+    snapshot_margin_entries: int = 1_000  # that stay before the newest journalled snapshot
 
 
 class Needed(NamedTuple):
@@ -146,11 +148,18 @@ class Archive:
         return last.head
 
 
-def prune(journal: Journal, archive: Archive, through_seq: int) -> Head:
+def prune(
+    journal: Journal,
+    archive: Archive,
+    through_seq: int,
+    *,
+    between: Callable[[], None] = lambda: None,
+) -> Head:
     """Prune what is archived, up to `through_seq` (`last_to_go` says how far); the new base.
 
     Checks the segments concerned against the journal first: soon theirs is the only copy. Raises
-    Corrupt when the archive can't stand in for the journal.
+    Corrupt when the archive can't stand in for the journal. `between` is called after every
+    PRUNE_STEP entries, so that appends get their turn; it may raise, and then the rest stays.
     """
     through_seq = min(through_seq, archive.last_seq())
     base = journal.base()
@@ -160,7 +169,10 @@ def prune(journal: Journal, archive: Archive, through_seq: int) -> Head:
     kept = journal.read(head.seq, 1)
     if not kept or kept[0].head != head:
         raise Corrupt(f"the archive's entry {head.seq} is not the journal's: nothing was pruned")
-    return journal.prune(through_seq)
+    while base.seq < through_seq:
+        base = journal.prune(min(through_seq, base.seq + PRUNE_STEP))
+        between()
+    return base
 
 
 class WholeJournal:
