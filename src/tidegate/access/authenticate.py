@@ -74,10 +74,18 @@ class Authenticator:
         return entry.principal
 
     def flush_used(self) -> None:
-        """Write down which keys were used on which day: now and then, beside the requests."""
+        """Write down which keys were used on which day: now and then, beside the requests.
+
+        Raises AccessUnavailable; then the next call writes it.
+        """
         used, self._used = self._used, {}
-        if used:
-            self._keyring.note_used(used)
+        if not used:
+            return
+        try:
+            self._keyring.note_used(dict(used))  # a request may be adding to it at this moment
+        except AccessUnavailable:
+            self._used = {**used, **self._used}
+            raise
 
     def _revalidate(self, now_s: float) -> None:
         try:

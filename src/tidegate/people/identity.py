@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tidegate.people import identity_schema as sql
 from tidegate.people.identity_store import Arrivals, IdentityStore, IdentityUnavailable
-from tidegate.people.identity_upkeep import IdentityUpkeep, KindCount, Swept
+from tidegate.people.identity_upkeep import IdentityUpkeep, KindCount, Swept, pause
 from tidegate.people.normalise import KIND_NAMES, NORMALISERS
 
 __all__ = [
@@ -303,11 +303,14 @@ class IdentityTable:
         self.tick()
         return self._upkeep.forget(hashes, self._day, max(keep_until_day, self._day + 1))
 
-    def sweep(self) -> Swept:
-        """Delete everybody who is due today, for good: file and WAL hold nothing of them after."""
+    def sweep(self, between: Callable[[], None] = pause) -> Swept:
+        """Delete everybody who is due today, for good: file and WAL hold nothing of them after.
+
+        `between` is called after each piece; it may raise, and the next sweep does the rest.
+        """
         self.tick()
         self._settle_touched()
-        swept = self._upkeep.sweep(self._day)
+        swept = self._upkeep.sweep(self._day, between)
         if swept.deleted:
             self._young, self._old = {}, {}
         return swept

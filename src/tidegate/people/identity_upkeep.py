@@ -41,6 +41,11 @@ class KindCount(NamedTuple):
     forgotten: int
 
 
+def pause() -> None:
+    """Between the steps of a sweep."""
+    time.sleep(PAUSE_S)
+
+
 class _Overtaken(Exception):
     """Another process changed the table's layout meanwhile: look again and start over."""
 
@@ -187,7 +192,7 @@ class IdentityUpkeep:
 
     # -- the sweep: a copying collector ------------------------------------------------------------
 
-    def sweep(self, today: int) -> Swept:
+    def sweep(self, today: int, between: Callable[[], None] = pause) -> Swept:
         """Delete who is due: forgotten and past the last day, or not seen for the retention.
 
         The living are copied to the other space, SWEEP_ROWS a transaction, and the old space is
@@ -196,10 +201,10 @@ class IdentityUpkeep:
         deleted = 0
         with self._turn:
             self._insist(self._settle_all)
-            deleted += self._move(today)  # a sweep that was cut off is finished first
+            deleted += self._move(today, between)  # a sweep that was cut off is finished first
             if self._is_needed(today):
                 self._insist(self._flip)
-                deleted += self._move(today)
+                deleted += self._move(today, between)
             with self._store.writing():
                 return Swept(deleted, truncate_wal(self._store.hot))
 
@@ -214,7 +219,7 @@ class IdentityUpkeep:
         epoch, active, space = self._store.layout()
         self._relayout(epoch, active=active, space=1 - space, first="UPDATE state SET buried = 0")
 
-    def _move(self, today: int) -> int:
+    def _move(self, today: int, between: Callable[[], None]) -> int:
         """Copy the living out of the space that is being left, and empty it."""
         store, deleted = self._store, 0
         old = 1 - store.space
@@ -225,7 +230,7 @@ class IdentityUpkeep:
                 (bound,) = store.quiet.execute(sql.BOUND[old], (SWEEP_ROWS,)).fetchone()
                 living = store.quiet.execute(sql.MOVE_LIVING[old], (today, bound)).rowcount
                 deleted += store.quiet.execute(sql.LEAVE[old], (bound,)).rowcount - living
-            time.sleep(PAUSE_S)
+            between()
         with store.writing(), store.transaction(store.quiet):
             if self._ask("SELECT space FROM state") != old:
                 store.quiet.execute(sql.EMPTY_SPACE[old])
