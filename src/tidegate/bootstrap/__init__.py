@@ -24,11 +24,13 @@ from tidegate.bootstrap.shops import (
     open_history,
     open_shop,
 )
+from tidegate.bootstrap.upkeep_status import StoreStatus, store_status
 
 __all__ = [
     "Access",
     "NoSuchStore",
     "OpenShop",
+    "StoreStatus",
     "Unusable",
     "back_up",
     "batches_from",
@@ -43,5 +45,6 @@ __all__ = [
     "open_views",
     "reading_shop",
     "restore",
+    "store_status",
     "verify_shop",
 ]

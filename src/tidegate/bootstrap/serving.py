@@ -1,41 +1,30 @@
 """`tidegate serve`: a supervisor with two processes under it, the desk and the followers.
 
-The desk process owns every shop's journal and has the doors; the followers only read. When the
-desk ends, for whatever reason, the supervisor ends too: who started it decides what then, and a
-desk that could not keep its word must not come back by itself in a loop. Followers are restarted.
+The desk process owns every shop's journal and has the doors; the followers only read.
 """
 
 import asyncio
-import contextlib
-import os
-import signal
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
 from tidegate import bootstrap
+from tidegate.bootstrap.supervisor import Supervisor, die_with_parent
+from tidegate.bootstrap.upkeep import Upkeep
 from tidegate.desk.clock import SystemClock
 from tidegate.desk.desk import Desk
 from tidegate.engine.layout import Capacity
-from tidegate.engine.snapshot import SnapshotRefused, list_snapshots, read_snapshot_head
 from tidegate.http.doors import ShopParts, make_doors
 from tidegate.http.server import HttpServer, Listen
+from tidegate.journal.archive import ArchivePolicy
 from tidegate.packed.door import PackedDoor
 from tidegate.people.exchange import IdentityExchange
-from tidegate.record import facts as f
 from tidegate.store_paths import StorePaths
 
 log = structlog.get_logger("tidegate.serving")
 
-SNAPSHOT_LOOK_S = 1.0
-RESTART_S = 1.0
-STOP_S = 40.0
 SMALLEST_ORDERS = 1 << 17
 
 
@@ -47,6 +36,8 @@ class ServeSettings(NamedTuple):
     port: int = 8080
     packed: bool = True
     orders_max: int = 0  # 0 = as much as the address space allows
+    keep_entries: int = 100_000  # that stay in a journal; 0 = nothing is archived
+    segment_mib: int = 64  # of an archive's file
 
 
 def capacity_of(settings: ServeSettings) -> Capacity | None:
@@ -75,8 +66,11 @@ class DeskProcess:
             self.shops.append(shop)
         self.exchanges = {shop.name: IdentityExchange(shop.identity) for shop in self.shops}
         self.views = {shop.name: bootstrap.open_views(shop) for shop in self.shops}
+        policy = ArchivePolicy(settings.keep_entries, settings.segment_mib << 20)
+        self.upkeep = Upkeep(
+            self.paths.root, self.shops, self.access.authenticator, self.clock, policy
+        )
         self._packed: asyncio.AbstractServer | None = None
-        self._snapshots: asyncio.Task[None] | None = None
 
     def run(self) -> None:
         """Serve until told to stop."""
@@ -99,14 +93,13 @@ class DeskProcess:
             socket_path.unlink(missing_ok=True)
             self._packed = await loop.create_unix_server(self._packed_door, str(socket_path))
             socket_path.chmod(0o600)
-        self._snapshots = asyncio.create_task(self._note_snapshots())
+        self.upkeep.start()
 
     async def _stop(self) -> None:
-        if self._snapshots is not None:
-            self._snapshots.cancel()
         if self._packed is not None:
             self._packed.close()
             self.paths.packed_socket.unlink(missing_ok=True)
+        await self.upkeep.stop()
         for shop in self.shops:
             await self.exchanges[shop.name].stop()
             await shop.desk.stop()
@@ -124,81 +117,6 @@ class DeskProcess:
             return None
         return next((shop.desk for shop in self.shops if shop.name == name), None)
 
-    async def _note_snapshots(self) -> None:
-        """Write each new snapshot's sequence and digest into its shop's journal."""
-        noted = {shop.name: newest_snapshot(shop.paths.snapshots) for shop in self.shops}
-        while True:
-            await asyncio.sleep(SNAPSHOT_LOOK_S)
-            for shop in self.shops:
-                newest = newest_snapshot(shop.paths.snapshots)
-                if newest == noted[shop.name] or newest is None:
-                    continue
-                noted[shop.name] = newest
-                with contextlib.suppress(SnapshotRefused):
-                    head = read_snapshot_head(newest)
-                    shop.desk.note(f.Note("snapshot", head.seq, head.digest))
-
-
-def newest_snapshot(folder: Path) -> Path | None:
-    """The newest snapshot there is."""
-    found = list_snapshots(folder)
-    return found[-1] if found else None
-
-
-class Supervisor:
-    """Starts the two processes, hands signals on, restarts the followers."""
-
-    def __init__(self, command: Callable[[str], list[str]]) -> None:
-        """`command` gives the command line of the process with a role."""
-        self._command = command
-        self._stopping = threading.Event()
-
-    def run(self) -> int:
-        """Until the desk ends; its exit code."""
-        desk = self._start("desk")
-        followers = self._start("followers")
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop(desk))
-        while desk.poll() is None:
-            if followers.poll() is not None and not self._stopping.is_set():
-                log.error("followers_ended", code=followers.returncode)
-                time.sleep(RESTART_S)
-                followers = self._start("followers")
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                desk.wait(0.2)
-        end(followers)
-        return desk.returncode
-
-    def _start(self, role: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._command(role))
-
-    def _stop(self, desk: subprocess.Popen[bytes]) -> None:
-        self._stopping.set()
-        if desk.poll() is None:
-            desk.send_signal(signal.SIGTERM)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, and make it after a while."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def die_with_parent() -> None:
-    """End this process when its supervisor is gone: nobody would stop it otherwise."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-
 
 def role_command(settings: ServeSettings, role: str) -> list[str]:
     """The command line of one of the two processes."""
@@ -207,6 +125,7 @@ def role_command(settings: ServeSettings, role: str) -> list[str]:
         "--store", str(settings.store), "--host", settings.host, "--port", str(settings.port),
         "--orders-max", str(settings.orders_max),
         "--packed" if settings.packed else "--no-packed",
+        "--keep-entries", str(settings.keep_entries), "--segment-mib", str(settings.segment_mib),
     ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from tidegate.access.secrets import (
 )
 from tidegate.access.store import AccessStore, AccessUnavailable
 from tidegate.desk.clock import Calendar, Clock, SystemClock
+from tidegate.desk.days import ShopDays
 from tidegate.desk.desk import Desk
 from tidegate.desk.durable import append_surely, owner_name
 from tidegate.desk.names import COMMANDS, id_hash
@@ -91,6 +92,7 @@ class ShopOwned:
     journal: SqliteJournal
     head: Head
     identity: IdentityTable
+    days: ShopDays
     recovered: Recovered
 
 
@@ -102,7 +104,9 @@ class OpenShop:
     paths: ShopPaths
     secrets: ShopSecrets
     desk: Desk
+    journal: SqliteJournal
     identity: IdentityTable
+    days: ShopDays
     recovered: Recovered
 
 
@@ -155,16 +159,12 @@ def open_parts(store: StorePaths, name: str, clock: Clock, capacity: Capacity | 
     try:
         recovered = open_machine(journal, paths, secrets, capacity)
         head = journal.claim(owner_name(os.getpid()), recovered.head.seq)
-        calendar = Calendar(recovered.machine.catalogue.zone)
-        identity = IdentityTable.open(
-            paths.identity,
-            secrets.identity_key,
-            lambda: calendar.day(clock.now_ms()),
-        )
+        days = ShopDays(clock, recovered.machine.catalogue.zone)
+        identity = IdentityTable.open(paths.identity, secrets.identity_key, days)
     except BaseException:
         journal.close()
         raise
-    return ShopOwned(name, paths, secrets, journal, head, identity, recovered)
+    return ShopOwned(name, paths, secrets, journal, head, identity, days, recovered)
 
 
 def open_shop(
@@ -184,7 +184,7 @@ def open_shop(
 
     machine = shop.recovered.machine
     desk = Desk(name, machine, journal, shop.head, secrets.order_id_key, clock, rebuild)
-    return OpenShop(name, paths, secrets, desk, shop.identity, shop.recovered)
+    return OpenShop(name, paths, secrets, desk, journal, shop.identity, shop.days, shop.recovered)
 
 
 @contextmanager

@@ -23,6 +23,13 @@ def serve(
         typer.Option(min=0, help="orders to make room for; 0 = 67 million a shop"),
     ] = 0,
     packed: Annotated[bool, typer.Option(help="open the packed door's Unix socket too")] = True,
+    keep_entries: Annotated[
+        int,
+        typer.Option(min=0, help="entries that stay in each journal; 0 = nothing is archived"),
+    ] = 100_000,
+    segment_mib: Annotated[
+        int, typer.Option(min=1, max=1024, help="size of an archive's files, in MiB")
+    ] = 64,
     role: Annotated[str, typer.Option(hidden=True)] = "both",
 ) -> None:
     """Serve every shop of a store until told to stop; orders in flight are answered."""
@@ -31,7 +38,7 @@ def serve(
     from tidegate.cli._logs import set_up_logs
 
     set_up_logs()
-    settings = ServeSettings(store, host, port, packed, orders_max)
+    settings = ServeSettings(store, host, port, packed, orders_max, keep_entries, segment_mib)
     try:
         code = serve(settings, role)
     except Unusable.KINDS as error:

@@ -1,24 +1,37 @@
 """`tidegate status`: does every shop take orders, and how far are its views behind.
 
-Needs no key. Ends with 1 while a shop takes no orders.
+Needs no key. Where the store is on this machine it also tells, from the store's files, how each
+follower is and what was archived. Ends with 1 while a shop takes no orders.
 """
 
+import time
 from typing import Any
 
 import typer
 
 from tidegate.cli._client import Request
 from tidegate.cli._command import REFUSED_EXIT, Caller, server_call
+from tidegate.cli._store import DEFAULT_STORE, Store
+from tidegate.cli._store_lines import store_lines
 
 app = typer.Typer()
 
 
 @app.command()
 @server_call
-def status(caller: Caller) -> None:
-    """Whether each shop takes orders, and how far its views lag. Exit 1 if one does not."""
+def status(caller: Caller, store: Store = DEFAULT_STORE) -> None:
+    """Whether each shop takes orders, how far followers lag, what is archived. Exit 1 if not."""
+    import msgspec  # other commands start fast
+
     found = caller.anyone.ask(Request("GET", "/ready"), patience_s=0).document()
     lines = [shop_line(shop) for shop in found["shops"]]
+    if store.is_dir():
+        from tidegate.bootstrap import store_status
+
+        told = store_status(store)
+        if told is not None:
+            found["store"] = msgspec.to_builtins(told)
+            lines += store_lines(told, time.time_ns() // 1_000_000)
     caller.show(found, "\n".join(lines) or "no shop yet 尚无店铺: tidegate shop create NAME")
     if not found["ready"]:
         raise typer.Exit(REFUSED_EXIT)
@@ -26,7 +39,9 @@ def status(caller: Caller) -> None:
 
 def shop_line(shop: dict[str, Any]) -> str:
     """One shop in a line."""
-    how = "takes orders 正常接单" if shop["ready"] else f"takes no orders 暂停接单: {shop['why']}"
+    how = "takes orders 正常接单" if shop["ready"] else "takes no orders 暂停接单"
+    if shop["why"]:
+        how += f": {shop['why']}"
     return (
         f"{shop['shop']}: {how} (entry {shop['seq']}, epoch {shop['epoch']}, "
         f"{shop['inbox']} waiting, views {shop['views_lag_entries']} entries behind)"
