@@ -33,6 +33,7 @@ from tidegate.desk.faults import (
     READING,
     STOPPING,
     TABLES_FULL,
+    UNKNOWN,
     Patience,
     lasting_why,
 )
@@ -47,7 +48,7 @@ from tidegate.engine.catalogue import Catalogue
 from tidegate.engine.machine import EXPIRE_MAX, Machine
 from tidegate.journal.protocol import Head, Journal
 from tidegate.record import facts as f
-from tidegate.record.lines import Array, LinesMalformed, require_orders
+from tidegate.record.lines import Array
 
 LARGE_BATCH = 2_048  # lines waiting from which on a batch is decided while another is synced
 AHEAD_MAX = 2  # batches decided and not yet durable
@@ -126,9 +127,6 @@ class Desk:
 
     def place_rows(self, rows: Array) -> asyncio.Future[ManyDecided]:
         """Decide many orders. Rows that are no orders end as the door's fault: LinesMalformed."""
-        require_orders(rows)
-        if not len(rows):
-            raise LinesMalformed("there is no order")
         if self._no_orders and not self._why:
             raise DeskUnready(self._no_orders)
         return self._promised(lambda done: self._ask(lambda: self._inbox.add_rows(rows, done)))
@@ -241,15 +239,18 @@ class Desk:
         self._close(ENGINE_FAILED)
 
     def _decide(self, batch: Batch) -> None:
-        machine = self._machine
         now_ms = self._clock.now_ms()
         if self._clock.jumped_ms:
             batch = without_orders(batch, jump_text(self._clock.jumped_ms))
         if not self._fits(batch):
             batch = without_orders(batch, TABLES_FULL)
-            if not self._fits(batch):
-                refuse(batch, DeskUnready(TABLES_FULL))
-                return
+        if not self._fits(batch):
+            refuse(batch, DeskUnready(TABLES_FULL))
+        elif any(batch):
+            self._decide_at(now_ms, batch)
+
+    def _decide_at(self, now_ms: int, batch: Batch) -> None:
+        machine = self._machine
         machine.begin(now_ms, self._calendar.day(now_ms))
         commands = [
             machine.decide_command(c.id_hi, c.id_lo, c.command, c.actor, c.approver)
@@ -320,13 +321,12 @@ class Desk:
         self._idle.set()
 
     def _fail(self, flight: Flight, error: BaseException) -> None:
-        undecided = Undecided("whether it was stored is not known: repeat the same id")
         lost = [flight, *self._flights]
         self._flights.clear()
         self._notes[:0] = [note for gone in lost for note in gone.notes]
         log.error("append_failed", shop=self.shop, error=str(error), batches=len(lost))
         for gone in lost:
-            refuse(gone.batch, undecided)
+            refuse(gone.batch, Undecided(UNKNOWN))
         if why := lasting_why(error):
             self._close(why)
         elif self._why in ("", STOPPING):

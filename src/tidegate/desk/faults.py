@@ -7,6 +7,7 @@ from tidegate.journal.protocol import AppendUnknown, Fenced, StoreBusy, StoreFul
 
 STOPPING = "the server is stopping: repeat the same id"
 READING = "the shop is read anew after a failed write: repeat the same id"
+UNKNOWN = "whether it was stored is not known: repeat the same id"
 TABLES_FULL = "the shop's tables are full: serve with --orders-max"
 ENGINE_FAILED = "the engine failed on a batch, of which nothing was kept: restart the server"
 

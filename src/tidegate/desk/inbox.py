@@ -12,7 +12,7 @@ import numpy as np
 
 from tidegate.desk.answers import DeskBusy
 from tidegate.record.facts import Command
-from tidegate.record.lines import LINE, Array
+from tidegate.record.lines import LINE, Array, LinesMalformed, require_orders
 
 LINES_MAX = 1 << 16  # that may wait
 BATCH_LINES_MAX = 1 << 14  # of orders that one batch takes, and as many operations
@@ -76,7 +76,13 @@ class Inbox:
         self._orders.append(Asked(lines, count, channel, done))
 
     def add_rows(self, rows: Array, done: Done) -> None:
-        """Take in many orders at once; all lines count for the first one's channel."""
+        """Take in many orders at once; all lines count for the first one's channel.
+
+        Raises DeskBusy, and LinesMalformed before rows that are no orders meet anybody else's.
+        """
+        if not len(rows):
+            raise LinesMalformed("there is no order")
+        require_orders(rows)
         channel = int(rows["channel"][0])
         self._require_share(len(rows), channel)
         self.lines += len(rows)
