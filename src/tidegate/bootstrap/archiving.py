@@ -114,7 +114,10 @@ class ShopArchiving:
                 self._policy.segment_bytes,
                 progress=lambda _: self._between_segments(breathe),
             )
-        prune(self._journal, self._archive, through_seq, between=breathe)
+        for segment in segments_in(self._archive.directory):  # one at a time: each is checked first
+            last_seq = min(segment.last_seq, through_seq)
+            if last_seq > self._journal.base().seq:
+                prune(self._journal, self._archive, last_seq, between=breathe)
 
     def _between_segments(self, breathe: Callable[[], None]) -> None:
         breathe()
