@@ -18,6 +18,7 @@ from tidegate.engine.snapshot import write_snapshot
 from tidegate.followers.status import FollowerStatus, Status, write_status
 from tidegate.journal.archive import ArchivePolicy
 from tidegate.people.identity import IdentityUnavailable
+from tidegate.record import entry as en
 from tidegate.record import facts as f
 from tidegate.store_paths import StorePaths
 
@@ -190,6 +191,21 @@ def test_a_snapshot_is_noted_then_the_journal_before_it_goes_and_status_says_so(
         told = read_upkeep(served.root).shops["tea"]
         assert told.snapshot_seq == head.seq
         assert told.archived[:3] == (head.seq - 4, head.seq - 5, head.seq - 5)
+
+    served.play(night)
+
+
+def test_a_night_without_a_pause_does_not_keep_notes_back(served: Served) -> None:
+    async def night() -> None:
+        desk = served.shop.desk
+        desk.note(f.Note("snapshot", 1, "digest"))
+        await served.command(f.PutSku("TEA", 1_000), "a")  # long before the next tick
+        frames = [
+            frame.kind
+            for entry in served.shop.journal.read(4)  # behind two claims and the opening
+            for frame in en.read_frames(en.aligned(entry.payload))
+        ]
+        assert frames == [en.COMMAND, en.NOTE]
 
     served.play(night)
 

@@ -160,7 +160,7 @@ class Desk:
         return self._promised(ask)
 
     def note(self, note: f.Note) -> None:
-        """Write a note of the system's own, as soon as the disk is free: it is in no hurry."""
+        """Write a note of the system's own, with the next batch or the next tick."""
         self._notes.append(note)
 
     def available(self, sku: int, channel: int) -> int:
@@ -264,22 +264,18 @@ class Desk:
                 np.concatenate([asked.rows for asked in batch.operations]),
             )
         machine.expire()
-        self._send(batch, outcomes, operations, commands, [])
+        self._send(batch, outcomes, operations, commands)
 
     def _fits(self, batch: Batch) -> bool:
         lines = sum(asked.size for asked in batch.orders)
         others = sum(asked.size for asked in batch.operations) + len(batch.commands)
         return self._machine.fits(lines, others + EXPIRE_MAX)
 
-    def _send(
-        self,
-        batch: Batch,
-        outcomes: Array,
-        operations: Array,
-        commands: list[Any],
-        notes: list[f.Note],
-    ) -> None:
+    def _send(self, batch: Batch, outcomes: Array, operations: Array, commands: list[Any]) -> None:
         machine = self._machine
+        notes, self._notes = self._notes, []
+        for note in notes:  # with whatever is written next: a busy night must not keep them back
+            machine.note(note)
         payload = machine.finish()
         ttl_s, ttl_max_s = machine.state.scalars[[lo.HOLD_TTL_S, lo.HOLD_TTL_MAX_S]].tolist()
         flight = Flight(
@@ -390,11 +386,7 @@ class Desk:
             return
         now_ms = self._clock.now_ms()
         self._machine.begin(now_ms, self._calendar.day(now_ms))
-        notes, self._notes = self._notes, []
-        for note in notes:
-            self._machine.note(note)
-        while self._machine.expire() or notes:
-            self._send(EMPTY, NOTHING, NOTHING, [], notes)
+        while self._machine.expire() or self._notes:
+            self._send(EMPTY, NOTHING, NOTHING, [])
             if len(self._flights) >= AHEAD_MAX:
                 return
-            notes = []
