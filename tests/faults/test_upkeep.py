@@ -25,7 +25,6 @@ from tidegate.store_paths import StorePaths
 POLICY = ArchivePolicy(keep_entries=4, segment_bytes=1, snapshot_margin_entries=1)
 NOON_MS = 1_793_073_600_000  # 2026-10-27 12:00 in Shanghai
 DAY = NOON_MS // 86_400_000
-HOUR_MS = 3_600_000
 
 
 class HeldClock:
@@ -33,10 +32,11 @@ class HeldClock:
 
     def __init__(self) -> None:
         self.at_ms = NOON_MS
+        self.jump_ms = 0  # of the wall clock alone
 
     def now_ms(self) -> int:
         """UTC milliseconds."""
-        return self.at_ms
+        return self.at_ms + self.jump_ms
 
     def monotonic_s(self) -> float:
         """Seconds that never go back."""
@@ -87,6 +87,7 @@ class Served:
     async def later(self, seconds: float) -> None:
         """Time passes, and every chore that is due is done, as its thread would."""
         self.clock.at_ms += int(seconds * 1000)
+        self.shop.desk._look_around()  # its tick
         await asyncio.to_thread(self.upkeep.look)
 
 
@@ -114,7 +115,7 @@ def test_rules_and_zone_reach_the_identity_table(served: Served) -> None:
         assert identity._period_end_day == DAY + 5
         assert served.shop.days() == DAY
         await served.command(f.SetPolicy(zone="Pacific/Kiritimati"), "d")
-        served.clock.at_ms += 7 * HOUR_MS  # 19:00 in Shanghai, next day on the island
+        await served.later(7 * 3_600)  # 19:00 in Shanghai, next day on the island
         served.upkeep.glance()
         assert served.shop.days() == DAY + 1
 
@@ -145,6 +146,27 @@ def test_identities_are_swept_once_a_day_and_right_after_a_gap(served: Served) -
     again = Upkeep(served.root, [served.shop], served.access.authenticator, served.clock, POLICY)
     assert again.shops[0].retention.state.day == DAY + 1  # known over a restart
     again.shops[0].close()
+
+
+def test_a_clock_that_jumped_ends_nobodys_life_until_a_person_confirms_it(served: Served) -> None:
+    identity = served.shop.identity
+    keys = [(0, identity.keyed_hash(0, f"u{n}")) for n in range(5)]
+    first = identity.tokens(keys)
+
+    async def night() -> None:
+        await served.later(1)
+        served.clock.jump_ms = 401 * 86_400_000
+        await served.later(86_400)
+        assert served.shop.desk.status().why.startswith("the clock moved +34646400 s")
+        assert identity.tokens(keys) == first
+        assert served.shop.days() == DAY + 1
+        assert served.upkeep.shops[0].retention.state.day == DAY + 1
+        await served.command(f.ConfirmClock(), "sure")
+        await served.later(61)
+        assert served.shop.days() == DAY + 402
+        assert served.upkeep.shops[0].retention.state.day == DAY + 402
+
+    served.play(night)
 
 
 def test_which_keys_were_used_is_written_down_now_and_then_and_at_a_stop(served: Served) -> None:

@@ -31,10 +31,6 @@ class HeldClock:
         """UTC milliseconds."""
         return int(self.at.timestamp() * 1000)
 
-    def monotonic_s(self) -> float:
-        """Not used here."""
-        return 0.0
-
     def move(self, text: str) -> None:
         """To another moment."""
         self.at = datetime.fromisoformat(text).astimezone(UTC)
@@ -106,7 +102,7 @@ def test_on_the_last_day_of_a_month_the_next_month_holds_already() -> None:
 def test_a_sweep_is_due_once_a_day_at_a_quiet_hour_of_the_shop(
     tmp_path: Path, now: str, swept: str, is_due: bool
 ) -> None:
-    days = ShopDays(HeldClock(now), ZONE)
+    days = ShopDays(ZONE, HeldClock(now).now_ms)
     table = IdentityTable.open(tmp_path / "identity.db", bytes(32), days)
     assert Retention(table, days, SweptState(day(swept))).is_due() is is_due
     assert Retention(table, days, SweptState()).is_due() is True
@@ -115,7 +111,7 @@ def test_a_sweep_is_due_once_a_day_at_a_quiet_hour_of_the_shop(
 
 def test_days_that_were_missed_are_made_up_for_after_a_restart(tmp_path: Path) -> None:
     clock = HeldClock("2026-01-01T12:00:00+08:00")
-    path, days = tmp_path / "identity.db", ShopDays(clock, ZONE)
+    path, days = tmp_path / "identity.db", ShopDays(ZONE, clock.now_ms)
     table = IdentityTable.open(path, bytes(32), days)
     retention = Retention(table, days, SweptState())
     assert retention.state == SweptState(NEVER, 0)
@@ -136,7 +132,7 @@ def test_days_that_were_missed_are_made_up_for_after_a_restart(tmp_path: Path) -
 
 def test_a_sweep_that_is_stopped_is_finished_the_next_time(tmp_path: Path) -> None:
     clock = HeldClock("2026-01-01T12:00:00+08:00")
-    days = ShopDays(clock, ZONE)
+    days = ShopDays(ZONE, clock.now_ms)
     table = IdentityTable.open(tmp_path / "identity.db", bytes(32), days)
     table.tokens([(0, table.keyed_hash(0, f"u{n}")) for n in range(5_000)])
     table.forget_hashes([table.keyed_hash(0, f"u{n}") for n in range(2_500)], 0)

@@ -159,7 +159,8 @@ def open_parts(store: StorePaths, name: str, clock: Clock, capacity: Capacity | 
     try:
         recovered = open_machine(journal, paths, secrets, capacity)
         head = journal.claim(owner_name(os.getpid()), recovered.head.seq)
-        days = ShopDays(clock, recovered.machine.catalogue.zone)
+        opened_ms = clock.now_ms()
+        days = ShopDays(recovered.machine.catalogue.zone, lambda: opened_ms)
         identity = IdentityTable.open(paths.identity, secrets.identity_key, days)
     except BaseException:
         journal.close()
@@ -184,6 +185,8 @@ def open_shop(
 
     machine = shop.recovered.machine
     desk = Desk(name, machine, journal, shop.head, secrets.order_id_key, clock, rebuild)
+    opened_ms = clock.now_ms()
+    shop.days.believe(lambda: max(opened_ms, desk.machine.now_ms))  # no jump of the wall clock
     return OpenShop(name, paths, secrets, desk, journal, shop.identity, shop.days, shop.recovered)
 
 
