@@ -276,8 +276,8 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     async def start() -> None:
         loops.append(asyncio.get_running_loop())
         for name in SHOPS:
-            exchanges[name].start()
             shops[name].desk.start()
+            exchanges[name].start(shops[name].desk.storage.submit)
 
     async def stop() -> None:
         for name in SHOPS:

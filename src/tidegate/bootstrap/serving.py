@@ -85,8 +85,8 @@ class DeskProcess:
 
     async def _start(self) -> None:
         for shop in self.shops:
-            self.exchanges[shop.name].start()
             shop.desk.start()
+            self.exchanges[shop.name].start(shop.desk.storage.submit)
         if self.settings.packed:
             loop = asyncio.get_running_loop()
             socket_path = self.paths.packed_socket

@@ -39,7 +39,7 @@ from tidegate.desk.faults import (
 )
 from tidegate.desk.flight import EMPTY, NOTHING, Flight, answer_flight, refuse, without_orders
 from tidegate.desk.inbox import AskedCommand, Batch, Done, Inbox, lines_of, promised
-from tidegate.desk.names import COMMANDS, id_hash
+from tidegate.desk.names import COMMANDS, id_hasher
 from tidegate.desk.storage import Storage
 from tidegate.desk.surroundings import Surroundings
 from tidegate.domain.reasons import Reason
@@ -76,13 +76,14 @@ class Desk:
         self._journal = journal
         self._head = head
         self._durable = head
-        self._key = order_id_key
+        # (channel, id) -> the keyed hash of an order's name; who has the key alone can tell names
+        self.order_key = id_hasher(order_id_key)
         self._clock = WatchedClock(clock, machine.now_ms)
         self._surroundings = Surroundings(self._clock, journal.free_bytes)
         self._calendar = Calendar(machine.catalogue.zone)
         self._rebuild = rebuild
         self._inbox = Inbox()
-        self._storage = Storage(shop)
+        self.storage = Storage(shop)
         self._flights: deque[Flight] = deque()
         self._why = ""  # why nothing passes
         self.remark = ""  # what people should know while orders go on
@@ -105,10 +106,6 @@ class Desk:
     def machine(self) -> Machine:
         """The engine itself, to look at; nothing but the desk changes it."""
         return self._machine
-
-    def order_key(self, channel: str, order_id: str) -> tuple[int, int]:
-        """The keyed 128-bit hash of an order's name; who has the key alone can tell names."""
-        return id_hash(self._key, channel, order_id)
 
     def submit(self, lines: bytes, done: Done) -> None:
         """Decide one order (n × 96 bytes); `done(Decision, None)` or `done(None, error)` later.
@@ -145,7 +142,7 @@ class Desk:
         approver: int = 0,
     ) -> asyncio.Future[CommandAnswer]:
         """Decide an operator's command, ahead of every order that waits."""
-        hi, lo_ = id_hash(self._key, COMMANDS, command_id)
+        hi, lo_ = self.order_key(COMMANDS, command_id)
         if isinstance(command, f.SetPolicy) and command.zone and not is_zone(command.zone):
             refused = CommandAnswer(Reason.OUT_OF_BOUNDS, False, self._durable.seq, None)
             return self._promised(lambda done: done(refused, None))
@@ -201,7 +198,7 @@ class Desk:
                 await self._idle.wait()
         if self._ticker is not None:
             self._ticker.cancel()
-        self._storage.stop()
+        self.storage.stop()
         self._journal.close()
 
     def _promised(self, ask: Callable[[Done], None]) -> asyncio.Future[Any]:
@@ -295,7 +292,7 @@ class Desk:
         work = self._journal.head
         if payload:
             work = partial(append_surely, self._journal, expected, payload)
-        self._storage.submit(work, stored)
+        self.storage.submit(work, stored)
 
     def _landed(self, flight: Flight, head: Head | None, error: BaseException | None) -> None:
         """An append ended: answer, or throw everything undurable away. In order of sequence."""
@@ -349,7 +346,7 @@ class Desk:
         def done(again: Any, error: BaseException | None) -> None:  # noqa: ANN401 -- any work's
             loop.call_soon_threadsafe(self._started_again, again, error)
 
-        self._storage.submit(self._rebuild, done)
+        self.storage.submit(self._rebuild, done)
 
     def _started_again(
         self, again: tuple[Machine, Head] | None, error: BaseException | None

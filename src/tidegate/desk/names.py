@@ -5,12 +5,31 @@ for another's. The key is a shop's secret; without it a hash says nothing about 
 """
 
 import hashlib
+import struct
+from collections.abc import Callable
 
 OPERATIONS = "\0operation"
 COMMANDS = "\0command"
 
 
+IdHash = Callable[[str, str], tuple[int, int]]
+
+_halves = struct.Struct("<QQ").unpack
+
+
+def id_hasher(key: bytes) -> IdHash:
+    """The hash of names under one key; to mix the key in takes as long as to hash a name."""
+    keyed = hashlib.blake2b(digest_size=16, key=key)
+
+    def hashed(space: str, name: str) -> tuple[int, int]:
+        state = keyed.copy()
+        state.update(f"{space}\0{name}".encode())
+        hi, lo = _halves(state.digest())
+        return hi, lo
+
+    return hashed
+
+
 def id_hash(key: bytes, space: str, name: str) -> tuple[int, int]:
     """The two 64-bit halves of BLAKE2b-128 over (space, name); an order's space is its channel."""
-    digest = hashlib.blake2b(f"{space}\0{name}".encode(), digest_size=16, key=key).digest()
-    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
+    return id_hasher(key)(space, name)

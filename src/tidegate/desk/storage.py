@@ -6,8 +6,8 @@ in which it came; what a piece of work raises goes to its own `done`.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 Work = Callable[[], Any]
@@ -18,35 +18,28 @@ class Storage:
     """A thread that takes work in order."""
 
     def __init__(self, name: str) -> None:
-        self._work: deque[tuple[Work, Done]] = deque()
-        self._ready = threading.Condition()
+        # Not a Condition: that is Python, and each wait of it makes a lock and asks twice for the
+        # interpreter.
+        self._work: SimpleQueue[tuple[Work, Done] | None] = SimpleQueue()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"storage-{name}", daemon=True)
         self._thread.start()
 
     def submit(self, work: Work, done: Done) -> None:
-        """Do `work` on the thread, then call `done(result, error)` there."""
-        with self._ready:
-            if self._stopping:
-                raise RuntimeError("storage has stopped")
-            self._work.append((work, done))
-            self._ready.notify()
+        """Do `work` on the thread, then call `done(result, error)` there. From one thread only."""
+        if self._stopping:
+            raise RuntimeError("storage has stopped")
+        self._work.put((work, done))
 
     def stop(self) -> None:
         """Finish what was submitted, then end the thread."""
-        with self._ready:
-            self._stopping = True
-            self._ready.notify()
+        self._stopping = True
+        self._work.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            with self._ready:
-                while not self._work and not self._stopping:
-                    self._ready.wait()
-                if not self._work:
-                    return
-                work, done = self._work.popleft()
+        while (asked := self._work.get()) is not None:
+            work, done = asked
             try:
                 result, error = work(), None
             except BaseException as caught:  # noqa: BLE001 -- handed to whoever asked

@@ -79,8 +79,7 @@ class _Group:
         door = self.door
         door.gate.take_new_ids(self.principal, len(orders))
         keys = [keys_of(order.buyer) for _, order, _ in orders]
-        found = door.exchange.resolve([key for some in keys for key in some])
-        tokens = found if isinstance(found, list) else await found
+        tokens = await door.exchange.exchanged([key for some in keys for key in some])
         packed: list[tuple[int, Order, bytes]] = []
         at = 0
         for (place, order, placed_at_ms), own in zip(orders, keys, strict=True):

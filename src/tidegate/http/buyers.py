@@ -32,6 +32,6 @@ def keys_of(buyer: Buyer | UnsetType) -> Keys:
 def by_kind(keys: Keys, tokens: Sequence[int]) -> list[int]:
     """Tokens in the places of their kinds, 0 where none was given."""
     placed = [0] * KEY_KIND_COUNT
-    for (kind, _), token in zip(keys, tokens, strict=True):
-        placed[kind] = token
+    for place, token in enumerate(tokens):
+        placed[keys[place][0]] = token
     return placed

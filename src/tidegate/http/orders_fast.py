@@ -5,7 +5,6 @@ who buys (durable tokens), the row, the desk, the words. The answer is made only
 says is durable. It holds no socket and awaits nothing, so that every server can drive it.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -75,20 +74,17 @@ class OrderDoor:
             require_media_type(headers.content_type, JSON)
             order = decode_order(body)
             placed_at_ms = self.check(principal, order)
-            require_same_id(headers.idempotency_key, order.id)
+            if headers.idempotency_key:
+                require_same_id(headers.idempotency_key, order.id)
             self.gate.take_new_ids(principal)
-            language = language_of(headers.accept_language)
-            turn = _Turn(self, order, placed_at_ms, language, reply, self.clock.monotonic_s())
             keys = keys_of(order.buyer)
+            turn = _Turn(self, order, placed_at_ms, keys, headers, reply)
             if not keys:
                 turn.enter(NO_KEYS)
                 return
-            found = self.exchange.resolve(keys)
-            if isinstance(found, list):
+            found = self.exchange.resolve(keys, turn.resolved)
+            if found is not None:
                 turn.enter(by_kind(keys, found))
-            else:
-                turn.keys = keys
-                found.add_done_callback(turn.resolved)
         except Exception as error:  # noqa: BLE001  a caller always gets an answer
             reply(problem_answer(as_problem(error), language_of(headers.accept_language)))
 
@@ -133,7 +129,7 @@ class _Turn:
     """One order on its way from the exchange to the answer."""
 
     __slots__ = (
-        "door", "keys", "language", "order", "packed", "placed_at_ms", "reply", "started_s",
+        "door", "headers", "keys", "order", "packed", "placed_at_ms", "reply", "started_s",
     )  # fmt: skip
 
     def __init__(
@@ -141,24 +137,32 @@ class _Turn:
         door: OrderDoor,
         order: Order,
         placed_at_ms: int,
-        language: Language,
+        keys: Keys,
+        headers: OrderHeaders,
         reply: Reply,
-        started_s: float,
     ) -> None:
         self.door = door
         self.order = order
         self.placed_at_ms = placed_at_ms
-        self.language = language
+        self.keys = keys
+        self.headers = headers
         self.reply = reply
-        self.started_s = started_s
-        self.keys: Keys = []
+        self.started_s = door.clock.monotonic_s()
         self.packed = b""
 
-    def resolved(self, tokens: "asyncio.Future[list[int]]") -> None:
+    @property
+    def language(self) -> Language:
+        """The language that the answer is in, if it has words."""
+        return language_of(self.headers.accept_language)
+
+    def resolved(self, tokens: list[int], fault: BaseException | None) -> None:
         """The buyer's tokens are durable, or there are none."""
+        if fault is not None:
+            self.fail(fault)
+            return
         try:
-            self.enter(by_kind(self.keys, tokens.result()))
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  as in `take`
+            self.enter(by_kind(self.keys, tokens))
+        except Exception as error:  # noqa: BLE001  as in `take`
             self.fail(error)
 
     def enter(self, tokens: Sequence[int]) -> None:
@@ -175,7 +179,10 @@ class _Turn:
             door = self.door
             took_s = door.clock.monotonic_s() - self.started_s
             door.counters.order(decision.reason, decision.duplicate, took_s)
-            answer = worded(door, self.order.id, decision, self.packed, self.language)
+            if decision.reason == Reason.ACCEPTED and not door.is_fact:
+                answer = accepted_answer(self.order.id, decision)
+            else:
+                answer = worded(door, self.order.id, decision, self.packed, self.language)
         except Exception as failed:  # noqa: BLE001  as in `take`
             self.fail(failed)
         else:

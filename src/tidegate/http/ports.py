@@ -55,11 +55,18 @@ class Approvals(Protocol):
 class Exchange(Protocol):
     """Buyers' keys to random tokens; one a shop."""
 
-    def resolve(self, keys: Sequence[tuple[int, str]]) -> "list[int] | asyncio.Future[list[int]]":
-        """Durable tokens of (kind, value) pairs, at once or with the next group.
+    def resolve(
+        self,
+        keys: Sequence[tuple[int, str]],
+        done: Callable[[list[int], BaseException | None], None],
+    ) -> list[int] | None:
+        """Durable tokens of (kind, value) pairs at once, or None and `done(tokens, None)` later.
 
-        Raises IdentityMalformed or ExchangeBusy at once; the future may raise IdentityUnavailable.
+        Raises IdentityMalformed or ExchangeBusy at once; `done` may get IdentityUnavailable.
         """
+
+    async def exchanged(self, keys: Sequence[tuple[int, str]]) -> list[int]:
+        """The same, awaited."""
 
 
 # -- desk ------------------------------------------------------------------------------------------
@@ -92,7 +99,7 @@ class Desk(Protocol):
     def machine(self) -> Any:  # noqa: ANN401  the engine's, which an edge may not name
         """The engine, to look at: rules and names, for telling people why."""
 
-    def order_key(self, channel: str, order_id: str) -> tuple[int, int]:
+    def order_key(self, channel: str, order_id: str, /) -> tuple[int, int]:
         """The keyed 128-bit hash of an order's name."""
 
     def submit(self, lines: bytes, done: Done) -> None:

@@ -7,9 +7,9 @@ This module never blocks the event loop, and never lets more wait than it has ro
 
 import asyncio
 import threading
-from collections.abc import Sequence
-from queue import SimpleQueue
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from tidegate.people.identity import IdentityTable, IdentityUnavailable
 
@@ -20,16 +20,14 @@ UPKEEP_PAUSE_S = 0.002  # between two slices: as long as one takes, so that exch
 STOP_POLL_S = 0.002
 
 Keys = Sequence[tuple[int, str]]
+Done = Callable[[list[int], BaseException | None], None]  # tokens, or none of them and why
 _Hashed = list[tuple[int, bytes]]
+_Waiting = tuple[_Hashed, Done]
+Submit = Callable[[Callable[[], Any], Callable[[Any, BaseException | None], None]], None]
 
 
 class ExchangeBusy(Exception):
     """As many keys wait as there is room for; the request may be repeated a little later."""
-
-
-class _Waiting(NamedTuple):
-    answer: "asyncio.Future[list[int]]"
-    keys: _Hashed
 
 
 class IdentityExchange:
@@ -44,56 +42,67 @@ class IdentityExchange:
         self._waiting: list[_Waiting] = []
         self._waiting_keys = 0
         self._is_flying = False
-        self._groups: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
+        self._submit: Submit | None = None
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._upkeep = threading.Thread(target=self._keep_up, name="identity-upkeep", daemon=True)
         self.groups_count = 0
         self.upkeep_fault = ""
 
-    def start(self) -> None:
-        """Start the two threads; on the event loop that will call `resolve`."""
+    def start(self, submit: Submit) -> None:
+        """Begin, on the event loop that will call `resolve`.
+
+        `submit(work, done)` has work done on the shop's storage thread, and tells `done` there.
+        """
         self._loop = asyncio.get_running_loop()
-        for name, work in (("identity", self._exchange), ("identity-upkeep", self._keep_up)):
-            thread = threading.Thread(target=work, name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._submit = submit
+        self._upkeep.start()
 
     async def stop(self) -> None:
-        """Answer everybody who waits, then end the threads. `resolve` is not called any more."""
+        """Answer everybody who waits, then end the upkeep. `resolve` is not called any more."""
         while self._waiting or self._is_flying:  # noqa: ASYNC110 - an event a group would cost more
             await asyncio.sleep(STOP_POLL_S)
         self._stopping.set()
-        self._groups.put(None)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(self._upkeep.join)
 
-    def resolve(self, keys: Keys) -> "list[int] | asyncio.Future[list[int]]":
-        """The tokens of (kind, value) pairs, in order: at once, or when the next group is durable.
+    def resolve(self, keys: Keys, done: Done) -> list[int] | None:
+        """The tokens of (kind, value) pairs, in order; None = `done` gets them when durable.
 
-        Raises IdentityMalformed and ExchangeBusy at once; the future may raise
-        IdentityUnavailable, and then nothing was handed out.
+        Raises IdentityMalformed and ExchangeBusy at once; `done` may get IdentityUnavailable, and
+        then nothing was handed out. A callback, because a future an order would cost 3 µs.
         """
         table = self._table
-        hashed = [(kind, table.keyed_hash(kind, value)) for kind, value in keys]
-        tokens = [table.lookup_cached(pair[1]) for pair in hashed]
+        hashed, tokens = [], []
+        for kind, value in keys:
+            one = table.keyed_hash(kind, value)
+            hashed.append((kind, one))
+            tokens.append(table.lookup_cached(one))
         if 0 not in tokens:
             return tokens
-        return self.join(hashed)
-
-    def join(self, keys: _Hashed) -> "asyncio.Future[list[int]]":
-        """Wait with the next group for keys that are hashed already."""
-        loop = self._loop
-        assert loop is not None, "start() comes first"
         if self._waiting_keys + len(keys) > WAITING_KEYS_MAX:
             raise ExchangeBusy("too many new buyers wait for their tokens; repeat the same order")
-        answer: asyncio.Future[list[int]] = loop.create_future()
         if not self._waiting and not self._is_flying:
             # At the end of this turn of the loop: its other requests come along. (Sending off half
             # of them earlier was tried: the threads then fight over the interpreter, and it lost.)
-            loop.call_soon(self._launch)
-        self._waiting.append(_Waiting(answer, keys))
+            assert self._loop is not None, "start() comes first"
+            self._loop.call_soon(self._launch)
+        self._waiting.append((hashed, done))
         self._waiting_keys += len(keys)
-        return answer
+        return None
+
+    async def exchanged(self, keys: Keys) -> list[int]:
+        """The same, awaited. Raises IdentityUnavailable too."""
+        answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+
+        def done(tokens: list[int], fault: BaseException | None) -> None:
+            if answer.cancelled():
+                return
+            if fault is None:
+                answer.set_result(tokens)
+            else:
+                answer.set_exception(fault)
+
+        tokens = self.resolve(keys, done)
+        return await answer if tokens is None else tokens
 
     # -- on the loop ---------------------------------------------------------------------------
 
@@ -104,46 +113,41 @@ class IdentityExchange:
         if keys_count > GROUP_KEYS_MAX:
             group, keys_count = [], 0
             for request in self._waiting:
-                if group and keys_count + len(request.keys) > GROUP_KEYS_MAX:
+                if group and keys_count + len(request[0]) > GROUP_KEYS_MAX:
                     break
                 group.append(request)
-                keys_count += len(request.keys)
+                keys_count += len(request[0])
         self._waiting = self._waiting[len(group) :]
         self._waiting_keys -= keys_count
         self._is_flying = True
-        self._groups.put(group)
+        assert self._submit is not None, "start() comes first"
+        keys = [key for hashed, _ in group for key in hashed]
+        self._submit(partial(self._table.tokens, keys), partial(self._stored, group))
 
-    def _land(self, group: list[_Waiting], tokens: list[int], fault: BaseException | None) -> None:
+    def _land(
+        self, group: list[_Waiting], tokens: list[int] | None, error: BaseException | None
+    ) -> None:
         self._is_flying = False
         self.groups_count += 1
         self._launch()  # first the next group, then the answers: its wait overlaps with their work
+        if tokens is None:
+            fault = as_fault(error)
+            for _, done in group:
+                done([], fault)
+            return
         at = 0
-        for answer, keys in group:
+        for keys, done in group:
             end = at + len(keys)
-            if answer.cancelled():
-                pass
-            elif fault is not None:
-                answer.set_exception(fault)
-            else:
-                answer.set_result(tokens[at:end])
+            done(tokens[at:end], None)
             at = end
 
     # -- on the threads ------------------------------------------------------------------------
 
-    def _exchange(self) -> None:
-        loop = self._loop
-        assert loop is not None
-        while (group := self._groups.get()) is not None:
-            tokens: list[int] = []
-            fault: BaseException | None = None
-            try:
-                tokens = self._table.tokens([key for request in group for key in request.keys])
-            except IdentityUnavailable as error:
-                fault = error
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of any fault
-                fault = IdentityUnavailable(f"identity exchange: {type(error).__name__}; restart")
-                fault.__cause__ = error
-            loop.call_soon_threadsafe(self._land, group, tokens, fault)
+    def _stored(
+        self, group: list[_Waiting], tokens: list[int] | None, error: BaseException | None
+    ) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._land, group, tokens, error)
 
     def _keep_up(self) -> None:
         while not self._stopping.wait(UPKEEP_INTERVAL_S):
@@ -153,3 +157,12 @@ class IdentityExchange:
                 self.upkeep_fault = ""
             except IdentityUnavailable as error:
                 self.upkeep_fault = str(error)  # tried again; the exchange itself may still work
+
+
+def as_fault(error: BaseException | None) -> IdentityUnavailable:
+    """What whoever waits must hear of any fault."""
+    if isinstance(error, IdentityUnavailable):
+        return error
+    fault = IdentityUnavailable(f"identity exchange: {type(error).__name__}; restart")
+    fault.__cause__ = error
+    return fault
