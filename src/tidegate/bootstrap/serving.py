@@ -4,6 +4,7 @@ The desk process owns every shop's journal and has the doors; the followers only
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +15,11 @@ from tidegate import bootstrap
 from tidegate.bootstrap.supervisor import Supervisor, die_with_parent
 from tidegate.bootstrap.upkeep import Upkeep
 from tidegate.desk.clock import SystemClock
-from tidegate.desk.desk import Desk
 from tidegate.engine.layout import Capacity
 from tidegate.http.doors import ShopParts, make_doors
 from tidegate.http.server import HttpServer, Listen
 from tidegate.journal.archive import ArchivePolicy
-from tidegate.packed.door import PackedDoor
+from tidegate.packed.doors import PackedDoors, require_short
 from tidegate.people.exchange import IdentityExchange
 from tidegate.store_paths import StorePaths
 
@@ -54,6 +54,8 @@ class DeskProcess:
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
         self.paths = bootstrap.existing_store(settings.store)
+        if settings.packed:
+            require_short(self.paths.packed_socket)
         self.clock = SystemClock()
         self.access = bootstrap.open_access(self.paths, self.clock)
         self.shops: list[bootstrap.OpenShop] = []
@@ -71,6 +73,7 @@ class DeskProcess:
             self.paths.root, self.shops, self.access.authenticator, self.clock, policy
         )
         self._packed: asyncio.AbstractServer | None = None
+        self._packed_doors: PackedDoors | None = None
 
     def run(self) -> None:
         """Serve until told to stop."""
@@ -88,11 +91,7 @@ class DeskProcess:
             shop.desk.start()
             self.exchanges[shop.name].start(shop.desk.storage.submit)
         if self.settings.packed:
-            loop = asyncio.get_running_loop()
-            socket_path = self.paths.packed_socket
-            socket_path.unlink(missing_ok=True)
-            self._packed = await loop.create_unix_server(self._packed_door, str(socket_path))
-            socket_path.chmod(0o600)
+            await self._open_packed()
         self.upkeep.start()
 
     async def _stop(self) -> None:
@@ -104,18 +103,23 @@ class DeskProcess:
             await self.exchanges[shop.name].stop()
             await shop.desk.stop()
             shop.identity.close()
+        if self._packed_doors is not None:
+            await self._packed_doors.end()
         self.access.store.close()
 
-    def _packed_door(self) -> PackedDoor:
-        return PackedDoor(self._packed_desk, self.clock.now_ms)
-
-    def _packed_desk(self, hello: str) -> Desk | None:
-        """The desk that a hello `shop:key` may write orders to."""
-        name, _, key = hello.partition(":")
-        principal = self.access.authenticator.authenticate(key)
-        if principal is None or not principal.may("orders:write", name):
-            return None
-        return next((shop.desk for shop in self.shops if shop.name == name), None)
+    async def _open_packed(self) -> None:
+        """Listen for front processes of the same user."""
+        socket_path = self.paths.packed_socket
+        desks = {shop.name: shop.desk for shop in self.shops}
+        doors = PackedDoors(desks, self.access.authenticator.authenticate, self.clock.now_ms)
+        self._packed_doors = doors
+        socket_path.unlink(missing_ok=True)
+        loop = asyncio.get_running_loop()
+        before = os.umask(0o177)  # nobody else may connect, not even for a moment
+        try:
+            self._packed = await loop.create_unix_server(doors.connect, str(socket_path))
+        finally:
+            os.umask(before)
 
 
 def role_command(settings: ServeSettings, role: str) -> list[str]:

@@ -25,7 +25,10 @@ class PackedAnswer(NamedTuple):
 
 
 class PackedClient:
-    """A connection to a packed door. Raises OSError when the server is not there."""
+    """A connection to a packed door.
+
+    Raises OSError when the server is not there, PermissionError with its words when it says no.
+    """
 
     def __init__(self, address: Path | tuple[str, int], key: str, timeout_s: float = 30.0) -> None:
         if isinstance(address, Path):
@@ -35,10 +38,16 @@ class PackedClient:
         else:
             self._socket = socket.create_connection(address, timeout_s)
         self._tag = 0
+        try:
+            self._say_hello(key)
+        except BaseException:
+            self.close()
+            raise
+
+    def _say_hello(self, key: str) -> None:
         self._send(wire.HELLO, len(key), key.encode())
         hello = self.read()
         if hello.status != wire.DECIDED:
-            self.close()
             raise PermissionError(hello.text)
 
     def ask(self, rows: Array) -> int:

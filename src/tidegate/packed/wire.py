@@ -17,6 +17,7 @@ from tidegate.record.lines import (
     CONTINUES,
     EXTEND,
     FACT,
+    KEY_KIND_COUNT,
     LINES_PER_ORDER_MAX,
     MONEY_FEN_MAX,
     PAID,
@@ -78,6 +79,7 @@ def orders_fault(rows: Array, now_ms: int) -> str:
         (rows["placed_at_ms"] > now_ms + CLOCK_SKEW_MS, "placed_at_ms (in the future)"),
         (rows["placed_at_ms"] < 0, "placed_at_ms"),
         (rows["channel"] == 0xFF, "channel"),
+        (rows["verified"] >= 1 << KEY_KIND_COUNT, "verified"),
     )
     for bad, name in checks:
         if bad.any():
