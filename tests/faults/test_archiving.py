@@ -115,6 +115,16 @@ def test_as_much_goes_as_policy_snapshot_and_followers_let_go(tea: Archiving) ->
     )
 
 
+def test_the_archive_may_be_a_link_to_another_disk(tea: Archiving, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "another-disk"
+    elsewhere.mkdir()
+    tea.shop.paths.archive.symlink_to(elsewhere)
+    tea.confirm()
+    archived_seq = tea.step().archived_seq
+    assert len(segments_in(elsewhere)) == archived_seq == tea.shop.journal.base().seq
+    assert len(reader_of(tea.shop.paths, "tea").read(1)) == archived_seq
+
+
 def test_the_slowest_follower_holds_it(tea: Archiving) -> None:
     tea.confirm()
     status = tea.followed.fleet.status()

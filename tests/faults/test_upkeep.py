@@ -259,6 +259,26 @@ def test_readiness_says_that_followers_are_silent_while_orders_go_on(served: Ser
     served.play(night)
 
 
+def test_readiness_says_early_that_the_disk_fills_up(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def night() -> None:
+        served.tell()
+        for free_mib, said in ((2_048, ""), (2_047, "2047 MiB of disk are free")):
+            free = free_mib << 20
+            monkeypatch.setattr(served.shop.journal, "free_bytes", lambda free=free: free)
+            await served.later(6)
+            served.tell()
+            served.upkeep.glance()
+            status = served.shop.desk.status()
+            assert (status.ready, said in status.why) == (True, True)
+        assert status.why == (
+            "orders go on; 2047 MiB of disk are free: make room, below 512 no new orders are taken"
+        )
+
+    served.play(night)
+
+
 def test_a_chore_that_fails_is_told_and_tried_again_and_holds_no_other(served: Served) -> None:
     def fail(_: object) -> None:
         raise IdentityUnavailable("identity.db: disk I/O error")

@@ -27,6 +27,7 @@ from tidegate.bootstrap.upkeep_status import (
 from tidegate.desk.clock import Clock
 from tidegate.desk.notes import SnapshotNotes
 from tidegate.desk.periods import last_limit_day
+from tidegate.desk.surroundings import LOW_DISK_BYTES
 from tidegate.followers.status import Status, read_status
 from tidegate.journal.archive import ArchivePolicy
 from tidegate.journal.sqlite_file import SqliteReader
@@ -38,6 +39,8 @@ SWEEP_EVERY_S = 60.0
 KEYS_EVERY_S = 30.0
 STATUS_EVERY_S = 2.0
 RETRY_S = 60.0
+DISK_EVERY_S = 5.0
+DISK_WARN_BYTES = 2 << 30  # four times what new orders need: time to make room
 BREATH_S = 0.005  # between two pieces of pruning: appends get in
 QUIET_MS = 15_000  # followers may be silent so long while they start
 
@@ -87,6 +90,17 @@ class ShopUpkeep:
         self.notes = SnapshotNotes(self._reader, shop.paths.snapshots, clock.monotonic_s)
         self.archiving = ShopArchiving(shop.name, shop.paths, shop.journal, self.notes, policy)
         self.retention = Retention(shop.identity, shop.days, known)
+        self.disk = ""  # what people should know of it
+
+    def look_at_disk(self) -> None:
+        """Say early that room is running out. Raises OSError."""
+        free = self.shop.journal.free_bytes()
+        self.disk = ""
+        if free < DISK_WARN_BYTES:
+            self.disk = (
+                f"{free >> 20} MiB of disk are free: make room,"
+                f" below {LOW_DISK_BYTES >> 20} no new orders are taken"
+            )
 
     def glance(self) -> None:
         """On the loop: the shop's zone and rules as they are now."""
@@ -140,6 +154,7 @@ class Upkeep:
     def _chores(self, shop: ShopUpkeep) -> list[Chore]:
         return [
             Chore(f"{shop.name}: notes", NOTES_EVERY_S, lambda: self._note(shop)),
+            Chore(f"{shop.name}: disk", DISK_EVERY_S, shop.look_at_disk),
             Chore(f"{shop.name}: archive", ARCHIVE_EVERY_S, lambda: self._archive(shop)),
             Chore(f"{shop.name}: sweep", SWEEP_EVERY_S, lambda: shop.retention.step(self._breathe)),
         ]
@@ -176,14 +191,15 @@ class Upkeep:
         now_ms = self._clock.now_ms()
         for shop in self.shops:
             shop.glance()
-            remark = self._remark(shop.name, followers, now_ms)
+            remark = self._remark(shop, followers, now_ms)
             if remark != shop.shop.desk.remark:
                 log.warning("remark", shop=shop.name, remark=remark or "none any more")
                 shop.shop.desk.remark = remark
 
-    def _remark(self, name: str, followers: Status, now_ms: int) -> str:
+    def _remark(self, shop: ShopUpkeep, followers: Status, now_ms: int) -> str:
         """What is not as it should be while orders go on; "" when all is."""
-        found = []
+        name = shop.name
+        found = [shop.disk] if shop.disk else []
         silent_ms = now_ms - max(followers.written_ms, self._began_ms)
         if silent_ms > QUIET_MS:
             found.append(

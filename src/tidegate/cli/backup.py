@@ -28,6 +28,7 @@ def backup(
         return
     for shop in done:
         typer.echo(
-            f"{shop['shop']}: up to entry {shop['seq']}, {shop['new_segments']} new segments",
+            f"{shop['shop']}: up to entry {shop['seq']}, hash {shop['hash'][:16]},"
+            f" {shop['new_segments']} new segments",
         )
     typer.echo("Secrets are not in it: copy each shop's `secrets` folder to another place.")
