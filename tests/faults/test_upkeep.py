@@ -212,7 +212,10 @@ def test_a_snapshot_is_noted_then_the_journal_before_it_goes_and_status_says_so(
         await served.later(2)
         told = read_upkeep(served.root).shops["tea"]
         assert told.snapshot_seq == head.seq
-        assert told.archived[:3] == (head.seq - 4, head.seq - 5, head.seq - 5)
+        assert (told.archived.journal_first_seq, told.archived.archived_seq) == (
+            head.seq - 4,
+            head.seq - 5,
+        )
 
     served.play(night)
 

@@ -7,7 +7,8 @@ known how far a follower is.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from tidegate.desk.notes import SnapshotNotes
 from tidegate.followers.status import Status
@@ -26,13 +27,13 @@ class Waits(Exception):
     """Nothing may go now; the message says what it waits for."""
 
 
-class Archived(NamedTuple):
+class Archived(msgspec.Struct, frozen=True):
     """What of a shop is where: the journal's first entry, the archive's last, its files."""
 
     journal_first_seq: int = 1
     archived_seq: int = 0
     segments: int = 0
-    bytes: int = 0
+    size_bytes: int = 0
     waits_for: str = ""
 
 

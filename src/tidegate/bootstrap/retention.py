@@ -5,7 +5,8 @@ Never: a person goes whom a running limit period still counts (the table sees to
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from tidegate.desk.days import ShopDays
 from tidegate.people.identity import IdentityTable
@@ -14,7 +15,7 @@ QUIET_HOUR = 4  # of the shop's day
 NEVER = -1
 
 
-class SweptState(NamedTuple):
+class SweptState(msgspec.Struct, frozen=True):
     """The last day on which everybody who was due was deleted, and how many that were."""
 
     day: int = NEVER

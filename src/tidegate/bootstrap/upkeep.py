@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from tidegate.access.authenticate import Authenticator
@@ -240,7 +241,7 @@ class Upkeep:
         shop.archiving.step(read_status(self._root), self._clock.now_ms(), self._breathe)
         after = shop.archiving.state
         if after.journal_first_seq > before > 1:
-            log.info("archived", shop=shop.name, **after._asdict())
+            log.info("archived", shop=shop.name, **msgspec.structs.asdict(after))
 
     def _breathe(self) -> None:
         if self._stopping.wait(BREATH_S):

@@ -27,7 +27,7 @@ def store_lines(found: "StoreStatus", now_ms: int) -> list[str]:
         archived = kept.archived
         lines.append(
             f"{shop}: journal from entry {archived.journal_first_seq}, archived 归档 to"
-            f" {archived.archived_seq} ({archived.segments} files, {archived.bytes >> 20} MiB)"
+            f" {archived.archived_seq} ({archived.segments} files, {archived.size_bytes >> 20} MiB)"
             + (f", waits for {archived.waits_for}" if archived.waits_for else "")
         )
     lines += [f"{name}: {error} (tried again)" for name, error in sorted(upkeep.faults.items())]
