@@ -63,7 +63,7 @@ def test_a_batch_and_single_orders_share_ids(house: House) -> None:
 
 
 def test_more_lines_than_a_group_are_decided_in_their_order(house: House) -> None:
-    count = 2 * batch.GROUP_ORDERS + 7
+    count = 2 * batch.GROUP_LINES + 7
     sku = house.new_sku(units=count - 3)
     orders = [house.order(sku, buyer={"account": f"many-{n}"}) for n in range(count)]
     answers = send(house, [encoded(order) for order in orders])
@@ -95,7 +95,7 @@ def test_a_body_that_grows_past_its_bound_says_so_on_the_last_line(house: House)
     order = encoded(house.order("no-such"))
 
     def pieces() -> Iterator[bytes]:
-        yield (order + b"\n") * batch.GROUP_ORDERS
+        yield (order + b"\n") * batch.GROUP_LINES
         for _ in range(BATCH_BYTES_MAX // 65_536 + 1):
             yield (b" " * 127 + b"\n") * 512
 
@@ -104,7 +104,7 @@ def test_a_body_that_grows_past_its_bound_says_so_on_the_last_line(house: House)
         headers=NDJSON | {"Authorization": f"Bearer {house.keys['web']}"},
     )  # fmt: skip
     lines = [json.loads(line) for line in answer.content.splitlines()]
-    assert len(lines) == batch.GROUP_ORDERS + 1
+    assert len(lines) == batch.GROUP_LINES + 1
     house.assert_document(lines[-1], 413, "body_too_large")
 
 

@@ -4,6 +4,8 @@ Always holds: a token that was handed out is answered exactly once or handed out
 Never here: a socket or a clock; time comes in with the answer.
 """
 
+import re
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, Protocol
@@ -22,7 +24,9 @@ ACCEPTED: Final = 201
 DUPLICATE: Final = 200
 REFUSED: Final = 409
 
-Token = tuple[int, int, int]  # (order, try, kind); sales: (batch, 0, 0)
+STATUS: Final = re.compile(rb'"status": ?(\d{3})')
+
+Token = tuple[int, int, int]  # (order, try, kind); of lines: (batch, 0, 0)
 
 
 class Work(Protocol):
@@ -97,18 +101,28 @@ class PlaceOrders:
         return self._tally.counts()
 
 
-class ReportSales:
-    """Sales that a marketplace already took, many in one request, one JSON object a line."""
+class Batches(ABC):
+    """Many things in one request, one JSON object a line each way, in the same order."""
 
-    def __init__(self, job: Job, crowd: Crowd, out: BinaryIO) -> None:
-        self._bodies = Bodies(crowd.orders, job.terms())
-        path = f"/v1/shops/{job.shop}/sales:batch"
+    def __init__(self, job: Job, path: str, rows: list[Token], out: BinaryIO) -> None:
         self._post = Requests(job.host, job.key).post(path, "application/x-ndjson")
-        rows, lines = list(_tokens(job, crowd)), job.batch_lines
+        lines = job.batch_lines
         self._batches = [rows[at : at + lines] for at in range(0, len(rows), lines)]
         self._next_batch = 0
         self._out = out
         self._tally = _Tally()
+
+    @abstractmethod
+    def line(self, token: Token) -> bytes:
+        """What is asked for in one line."""
+
+    @abstractmethod
+    def status(self, answer: Answer, line: bytes) -> int:
+        """The status that stands for a line."""
+
+    @abstractmethod
+    def counts(self) -> Counts:
+        """What was answered so far."""
 
     def next_token(self) -> Token | None:
         """The next batch; busy lines of earlier ones come back as batches of their own."""
@@ -118,13 +132,12 @@ class ReportSales:
         return (self._next_batch - 1, 0, 0)
 
     def request(self, token: Token) -> bytes:
-        """One line a sale."""
-        rows = self._batches[token[0]]
-        bodies = b"\n".join([self._bodies.body(order, again) for order, again, _ in rows])
-        return self._post.with_body(bodies + b"\n")
+        """The lines of a batch."""
+        lines = b"\n".join([self.line(row) for row in self._batches[token[0]]])
+        return self._post.with_body(lines + b"\n")
 
     def answered(self, token: Token, answer: Answer, heard_ms: int) -> None:
-        """One line an answer, in the order of the sales; anything else is written down as it is."""
+        """One line an answer, in the order of the lines; anything else is written as it is."""
         rows = self._batches[token[0]]
         lines = answer.body.splitlines() if answer.status == DUPLICATE else []
         if len(lines) != len(rows):
@@ -135,46 +148,54 @@ class ReportSales:
                 busy.append(row)
                 continue
             order, again, kind = row
-            write_heard(self._out, Heard(order, again, kind, heard_ms, answer.status, line))
-            self._tally.add(answer.status)
+            status = self.status(answer, line)
+            write_heard(self._out, Heard(order, again, kind, heard_ms, status, line))
+            self._tally.add(status)
         if busy:
             self._batches.append(busy)
 
+
+class ReportSales(Batches):
+    """Sales that a marketplace already took; each one's own judgement is in its line."""
+
+    def __init__(self, job: Job, crowd: Crowd, out: BinaryIO) -> None:
+        super().__init__(job, f"/v1/shops/{job.shop}/sales:batch", list(_tokens(job, crowd)), out)
+        self._bodies = Bodies(crowd.orders, job.terms())
+
+    def line(self, token: Token) -> bytes:
+        """A sale."""
+        return self._bodies.body(token[0], token[1])
+
+    def status(self, answer: Answer, line: bytes) -> int:  # noqa: ARG002  a fact is never refused
+        """That of the request."""
+        return answer.status
+
     def counts(self) -> Counts:
-        """What was answered so far; each sale's own judgement is in its line."""
+        """Whatever was taken in counts as accepted."""
         by_status = self._tally.by_status
         total = sum(by_status.values())
         taken = by_status.get(DUPLICATE, 0)
         return Counts(answered=total, accepted=taken, other=total - taken)
 
 
-class AskReleases:
-    """Asks for every sale whether it may go to a warehouse."""
+class AskReleases(Batches):
+    """Asks for every sale whether it may go to a warehouse, in order of arrival."""
 
     def __init__(self, job: Job, crowd: Crowd, out: BinaryIO) -> None:
-        self._channel = job.channel
-        self._shop = job.shop
-        self._requests = Requests(job.host, job.key)
-        self._coming = iter(range(job.part, len(crowd.orders), job.parts))
-        self._out = out
-        self._tally = _Tally()
+        orders = range(job.part, len(crowd.orders), job.parts)
+        rows = [(order, FIRST_TRY, FIRST_SENDING) for order in orders]
+        super().__init__(job, f"/v1/shops/{job.shop}/operations:batch", rows, out)
+        self._head = b'{"operation":"release","channel":"%b","id":"R-' % job.channel.encode()
 
-    def next_token(self) -> Token | None:
-        """The next order, in order of arrival."""
-        order = next(self._coming, None)
-        return None if order is None else (order, FIRST_TRY, FIRST_SENDING)
-
-    def request(self, token: Token) -> bytes:
+    def line(self, token: Token) -> bytes:
         """The release of one order; the command's id is made from the order's."""
-        name = order_id(token[0])
-        path = f"/v1/shops/{self._shop}/orders/{self._channel}/{name}/release"
-        return self._requests.post(path).with_body(b'{"id":"R-%b"}' % name.encode())
+        name = order_id(token[0]).encode()
+        return b'%b%b","order":"%b"}' % (self._head, name, name)
 
-    def answered(self, token: Token, answer: Answer, heard_ms: int) -> None:
-        """Write the verdict down."""
-        order, try_number, kind = token
-        write_heard(self._out, Heard(order, try_number, kind, heard_ms, answer.status, answer.body))
-        self._tally.add(answer.status)
+    def status(self, answer: Answer, line: bytes) -> int:
+        """Its own, which every line says."""
+        found = STATUS.search(line)
+        return answer.status if found is None else int(found[1])
 
     def counts(self) -> Counts:
         """What was answered so far."""

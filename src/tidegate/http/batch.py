@@ -1,27 +1,22 @@
-"""Many orders in one request: lines in, decided in groups as they arrive, lines out in their order.
+"""Many things in one request: lines in, decided in groups as they arrive, lines out in their order.
 
-Each line stands alone: a bad one gets its problem and the others go on. At most `GROUP_ORDERS` wait
+Each line stands alone: a bad one gets its problem and the others go on. At most `GROUP_LINES` wait
 at a time; answers are kept until the body is in, so a client that writes everything before it reads
 anything cannot block itself. A client that hears nothing repeats the same ids.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, TypeVar
 
-import numpy as np
-
-from tidegate.access.principal import Principal
-from tidegate.desk.answers import Decision, DeskBusy, ManyDecided
-from tidegate.http.bodies import BATCH_BYTES_MAX, ORDER_BYTES_MAX, decode_order, too_large
-from tidegate.http.buyers import by_kind, keys_of
+from tidegate.desk.answers import DeskBusy, ManyDecided
+from tidegate.http.bodies import BATCH_BYTES_MAX, ORDER_BYTES_MAX, too_large
 from tidegate.http.errors import UNPROCESSABLE, Answer, Problem, problem_answer
 from tidegate.http.faults import as_problem
 from tidegate.http.languages import Language
-from tidegate.http.orders_fast import OrderDoor, worded
-from tidegate.http.schemas import Order
-from tidegate.record.lines import DUPLICATE, LINE
 
-GROUP_ORDERS = 500
+GROUP_LINES = 500
 GROUP_BYTES = 1 << 20
 LINES_MAX = 50_000
 BUSY_TRIES = 20
@@ -29,20 +24,25 @@ BUSY_WAIT_MAX_S = 1.0
 PIECE_BYTES = 64 * 1024
 PROBLEMS = 400  # documents from here on say their status themselves
 
+One = TypeVar("One")  # what a line becomes when it is read
 
-_Asked = tuple[int, Order, int]  # its place, the order, when it was placed
 
+class LineGroup(ABC, Generic[One]):
+    """Lines that are decided together."""
 
-class _Group:
-    """Orders that are decided together."""
-
-    def __init__(self, door: OrderDoor, principal: Principal, language: Language) -> None:
-        self.door = door
-        self.principal = principal
+    def __init__(self, language: Language) -> None:
         self.language = language
-        self.orders: list[_Asked] = []
+        self.asked: list[tuple[int, One]] = []  # its place, and what it asks for
         self.answers: list[Answer | None] = []
         self.size = 0
+
+    @abstractmethod
+    def read(self, line: bytes) -> One:
+        """What a line asks for. Raises Problem, and changes nothing."""
+
+    @abstractmethod
+    async def place(self, asked: list[tuple[int, One]], answers: list[Answer | None]) -> None:
+        """Let the desk decide; every place that is asked for gets its answer."""
 
     def add(self, line: bytes) -> None:
         """One line; a bad one is answered at once."""
@@ -50,12 +50,9 @@ class _Group:
         place = len(self.answers)
         self.answers.append(None)
         try:
-            order = decode_order(line)
-            placed_at_ms = self.door.check(self.principal, order)
+            self.asked.append((place, self.read(line)))
         except Exception as error:  # noqa: BLE001  the other lines go on
             self.answers[place] = self.problem(error)
-        else:
-            self.orders.append((place, order, placed_at_ms))
 
     def problem(self, error: BaseException) -> Answer:
         """The problem of one line."""
@@ -63,82 +60,40 @@ class _Group:
 
     async def decide(self) -> list[Answer]:
         """Answers of all lines, in their order; the group is empty afterwards."""
-        orders, answers = self.orders, self.answers
-        self.orders, self.answers, self.size = [], [], 0
-        if orders:
+        asked, answers = self.asked, self.answers
+        self.asked, self.answers, self.size = [], [], 0
+        if asked:
             try:
-                await self.place(orders, answers)
+                await self.place(asked, answers)
             except Exception as error:  # noqa: BLE001  every line gets an answer
                 problem = self.problem(error)
-                for place, _, _ in orders:
+                for place, _ in asked:
                     answers[place] = answers[place] or problem
         return [answer for answer in answers if answer is not None]
 
-    async def place(self, orders: list[_Asked], answers: list[Answer | None]) -> None:
-        """Exchange, pack, decide, word."""
-        door = self.door
-        door.gate.take_new_ids(self.principal, len(orders))
-        keys = [keys_of(order.buyer) for _, order, _ in orders]
-        tokens = await door.exchange.exchanged([key for some in keys for key in some])
-        packed: list[tuple[int, Order, bytes]] = []
-        at = 0
-        for (place, order, placed_at_ms), own in zip(orders, keys, strict=True):
-            try:
-                rows = door.rows(order, placed_at_ms, by_kind(own, tokens[at : at + len(own)]))
-                packed.append((place, order, rows))
-            except Problem as problem:
-                answers[place] = self.problem(problem)
-            at += len(own)
-        if not packed:
-            return
-        decided = await patient_place(door, b"".join([rows for _, _, rows in packed]))
-        reasons = decided.outcomes["reason"].tolist()
-        repeats = int(np.count_nonzero(decided.outcomes["flags"] & DUPLICATE))
-        door.counters.orders(reasons, repeats)
-        for decision, (place, order, rows) in zip(decisions(decided), packed, strict=True):
-            answers[place] = worded(door, order.id, decision, rows, self.language)
 
-
-async def patient_place(door: OrderDoor, rows: bytes) -> ManyDecided:
-    """Place rows; a busy desk is asked again for a while. Raises what the desk raises."""
+async def patiently(ask: Callable[[], "asyncio.Future[ManyDecided]"]) -> ManyDecided:
+    """Ask the desk; a busy one is asked again for a while. Raises what the desk raises."""
     for _ in range(BUSY_TRIES):
         try:
-            return await door.desk.place_rows(np.frombuffer(rows, LINE))
+            return await ask()
         except DeskBusy as busy:
             await asyncio.sleep(min(busy.retry_after_s, BUSY_WAIT_MAX_S))
-    return await door.desk.place_rows(np.frombuffer(rows, LINE))
-
-
-def decisions(decided: ManyDecided) -> Iterator[Decision]:
-    """One decision an order. Nothing here says when a hold expires."""
-    for number, row in enumerate(decided.outcomes.tolist()):
-        reason, flags, rule, has, mask, short = row
-        yield Decision(
-            reason=reason,
-            duplicate=bool(flags & DUPLICATE),
-            rule=rule,
-            has=has,
-            mask=mask,
-            short=short,
-            seq=decided.seq,
-            position=decided.position + number,
-            hold_expires_ms=0,
-        )
+    return await ask()
 
 
 async def decided_lines(
-    door: OrderDoor, principal: Principal, pieces: AsyncIterator[bytes], language: Language
+    group: LineGroup[One], pieces: AsyncIterator[bytes]
 ) -> AsyncIterator[bytes]:
     """Decide every line of a body; the answers' lines, in pieces.
 
     Raises Problem for the body as a whole while nothing is decided; later it is the last line.
     """
-    group = _Group(door, principal, language)
     out = bytearray()
     try:
         async for line in lines_of(pieces):
             group.add(line)
-            if len(group.answers) >= GROUP_ORDERS or group.size >= GROUP_BYTES:
+            if len(group.answers) >= GROUP_LINES or group.size >= GROUP_BYTES:
                 append_lines(out, await group.decide())
     except Problem as problem:
         if not out:

@@ -151,6 +151,20 @@ class Extension(Body, frozen=True):
     seconds: Annotated[int, Meta(ge=1, le=TTL_S_MAX)]
 
 
+class Operation(Body, frozen=True):
+    """One operation of many, with the fields that its own route takes."""
+
+    operation: Literal["pay", "cancel", "ship", "return", "release", "hold", "extend"]
+    id: Id
+    channel: Code
+    order: Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX, description="Its id")]
+    line: Annotated[int, Meta(ge=0, le=LINE_NUMBER_MAX)] | UnsetType = UNSET
+    quantity: Quantity | UnsetType = UNSET
+    amount_fen: Fen | UnsetType = UNSET
+    seconds: Annotated[int, Meta(ge=1, le=TTL_S_MAX)] | UnsetType = UNSET
+    defective: bool | UnsetType = UNSET
+
+
 class OperationDone(msgspec.Struct, frozen=True, omit_defaults=True):
     """An operation that was accepted."""
 

@@ -3,15 +3,15 @@
 Each has an id of its own and is decided once; the same id again gets the same answer.
 """
 
-import numpy as np
-
 from tidegate.access.roles import ORDERS_WRITE, RELEASE_WRITE
-from tidegate.desk.names import OPERATIONS
-from tidegate.domain.reasons import Reason
-from tidegate.http.calls import AnyAnswer, Call, Handler, Route, json_answer
-from tidegate.http.errors import NOT_FOUND, REFUSED, Problem, refusal_document
+from tidegate.http.batch import decided_lines
+from tidegate.http.bodies import BATCH_BYTES_MAX, NDJSON, require_media_type, too_large
+from tidegate.http.calls import BODY_IN_HANDLER, AnyAnswer, Call, Handler, Route, Streamed
+from tidegate.http.operation_batch import OperationGroup
+from tidegate.http.operations import operation_answer, operation_row
 from tidegate.http.schemas import (
     Extension,
+    Operation,
     OperationDone,
     PartOfOrder,
     Payment,
@@ -21,10 +21,8 @@ from tidegate.http.schemas import (
 from tidegate.record.lines import (
     ALL_LINES,
     CANCEL,
-    DUPLICATE,
     EXTEND,
     HOLD,
-    OPERATION,
     PAY,
     RELEASE,
     RETURN,
@@ -86,25 +84,23 @@ async def operate(
     call: Call, kind: int, *, line: int = ALL_LINES, quantity: int = 0, amount_fen: int = 0
 ) -> AnyAnswer:
     """Decide one operation and say what came of it. Raises Problem and what the desk raises."""
-    desk = call.shop.desk
-    channel = call.path["channel"]
-    if desk.catalogue.channel_number(channel) is None:
-        raise Problem(NOT_FOUND, "this shop has no such channel", "该店铺没有此渠道")
-    row = np.zeros(1, OPERATION)
-    row["id_hi"], row["id_lo"] = desk.order_key(OPERATIONS, call.command_id)
-    row["order_hi"], row["order_lo"] = desk.order_key(channel, call.path["id"])
-    row["amount_fen"], row["quantity"], row["line"], row["kind"] = amount_fen, quantity, line, kind
+    desk, own_id = call.shop.desk, call.command_id
+    channel, order_id = call.path["channel"], call.path["id"]
+    row = operation_row(
+        desk, own_id, channel, order_id, kind, line=line, quantity=quantity, amount_fen=amount_fen
+    )
     decided = await desk.operate(row)
     outcome = decided.outcomes[0]
-    reason = Reason(int(outcome["reason"]))
-    duplicate = bool(outcome["flags"] & DUPLICATE)
-    if reason != Reason.ACCEPTED:
-        place = {"id": call.command_id, "seq": decided.seq, "position": decided.position}
-        figures = place | ({"duplicate": True} if duplicate else {})
-        return json_answer(refusal_document(reason, call.language, "", figures), REFUSED)
-    return json_answer(
-        OperationDone(call.command_id, "accepted", decided.seq, decided.position, duplicate)
-    )
+    return operation_answer(own_id, outcome, decided.seq, decided.position, call.language)
+
+
+async def operate_orders(call: Call) -> AnyAnswer:
+    """Many operations; the answer begins when the whole body is in."""
+    require_media_type(call.headers.content_type, NDJSON)
+    if call.content_length > BATCH_BYTES_MAX:
+        raise too_large(BATCH_BYTES_MAX)
+    group = OperationGroup(call.shop, call.doors.gate, call.principal, call.language)
+    return Streamed("application/x-ndjson", await decided_lines(group, call.pieces))
 
 
 _ORDER = "/v1/shops/{shop}/orders/{channel}/{id}"
@@ -132,4 +128,12 @@ ROUTES = (
         "hold", "hold_order", "Keep a marketplace's order back", hold, WholeOrder, RELEASE_WRITE,
     ),
     _route("extend", "extend_hold", "Extend an unpaid hold", extend, Extension),
+    Route(
+        "POST", "/v1/shops/{shop}/operations:batch", "operate_orders",
+        "Decide operations on many orders", operate_orders, ORDERS_WRITE, body=Operation,
+        answer=OperationDone, body_bytes_max=BATCH_BYTES_MAX, reads_body=BODY_IN_HANDLER,
+        media_type="application/x-ndjson", takes="application/x-ndjson", channel_in="request",
+        description="One JSON object a line, decided in their order; one line back for each, with "
+        "the `status` that it would have had alone. `release` and `hold` need release:write.",
+    ),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from tidegate.http.bodies import (
 )
 from tidegate.http.calls import BODY_IN_HANDLER, AnyAnswer, Call, Route, Streamed
 from tidegate.http.errors import Answer
+from tidegate.http.order_batch import OrderGroup
 from tidegate.http.orders_fast import OrderDoor
 from tidegate.http.schemas import Order, OrderAccepted, SaleJudged
 
@@ -61,8 +62,8 @@ async def many(door: OrderDoor, call: Call) -> Streamed:
     require_media_type(call.headers.content_type, NDJSON)
     if call.content_length > BATCH_BYTES_MAX:
         raise too_large(BATCH_BYTES_MAX)
-    lines = await decided_lines(door, call.principal, call.pieces, call.language)
-    return Streamed("application/x-ndjson", lines)
+    group = OrderGroup(door, call.principal, call.language)
+    return Streamed("application/x-ndjson", await decided_lines(group, call.pieces))
 
 
 _SHOP = "/v1/shops/{shop}"

@@ -1,0 +1,80 @@
+"""Orders and sales of a body of lines: checked one by one, exchanged and decided together.
+
+What an order would have been answered alone is what its line is answered, but for the moment at
+which its hold ends.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tidegate.access.principal import Principal
+from tidegate.desk.answers import Decision, ManyDecided
+from tidegate.http.batch import LineGroup, patiently
+from tidegate.http.bodies import decode_order
+from tidegate.http.buyers import by_kind, keys_of
+from tidegate.http.errors import Answer, Problem
+from tidegate.http.languages import Language
+from tidegate.http.orders_fast import OrderDoor, worded
+from tidegate.http.schemas import Order
+from tidegate.record.lines import DUPLICATE, LINE
+
+_Read = tuple[Order, int]  # the order, when it was placed
+
+
+class OrderGroup(LineGroup[_Read]):
+    """Orders that are decided together."""
+
+    def __init__(self, door: OrderDoor, principal: Principal, language: Language) -> None:
+        super().__init__(language)
+        self.door = door
+        self.principal = principal
+
+    def read(self, line: bytes) -> _Read:
+        """An order, and when it was placed."""
+        order = decode_order(line)
+        return order, self.door.check(self.principal, order)
+
+    async def place(self, asked: list[tuple[int, _Read]], answers: list[Answer | None]) -> None:
+        """Exchange, pack, decide, word."""
+        door = self.door
+        door.gate.take_new_ids(self.principal, len(asked))
+        keys = [keys_of(order.buyer) for _, (order, _) in asked]
+        tokens = await door.exchange.exchanged([key for some in keys for key in some])
+        packed: list[tuple[int, Order, bytes]] = []
+        at = 0
+        for (place, (order, placed_at_ms)), own in zip(asked, keys, strict=True):
+            try:
+                order_rows = door.rows(
+                    order, placed_at_ms, by_kind(own, tokens[at : at + len(own)])
+                )
+                packed.append((place, order, order_rows))
+            except Problem as problem:
+                answers[place] = self.problem(problem)
+            at += len(own)
+        if not packed:
+            return
+        rows = np.frombuffer(b"".join([one for _, _, one in packed]), LINE)
+        decided = await patiently(lambda: door.desk.place_rows(rows))
+        reasons = decided.outcomes["reason"].tolist()
+        repeats = int(np.count_nonzero(decided.outcomes["flags"] & DUPLICATE))
+        door.counters.orders(reasons, repeats)
+        for decision, (place, order, own_rows) in zip(decisions(decided), packed, strict=True):
+            answers[place] = worded(door, order.id, decision, own_rows, self.language)
+
+
+def decisions(decided: ManyDecided) -> Iterator[Decision]:
+    """One decision an order. Nothing here says when a hold expires."""
+    for number, row in enumerate(decided.outcomes.tolist()):
+        reason, flags, rule, has, mask, short = row
+        yield Decision(
+            reason=reason,
+            duplicate=bool(flags & DUPLICATE),
+            rule=rule,
+            has=has,
+            mask=mask,
+            short=short,
+            seq=decided.seq,
+            position=decided.position + number,
+            hold_expires_ms=0,
+        )
