@@ -12,6 +12,7 @@ import numpy as np
 
 from tidegate.desk.recovery import entries_after
 from tidegate.engine import layout as lo
+from tidegate.engine.digest import same_layout
 from tidegate.engine.layout import Capacity
 from tidegate.engine.machine import Machine
 from tidegate.journal.chain import Chain
@@ -34,6 +35,7 @@ class Verified:
     commands: int = 0
     folded_only: int = 0  # entries that another version decided
     snapshots: int = 0
+    other_layouts: int = 0  # snapshot digests of a state that lay otherwise in memory
     first_seq: int = 1
     fault: str = ""
     limits: list[str] = field(default_factory=list)
@@ -98,6 +100,8 @@ def limits_of(result: Verified, base: Head) -> list[str]:
         limits.append(f"{result.commands:,} commands of operators were folded, not judged again")
     if result.folded_only:
         limits.append(f"{result.folded_only:,} entries of other versions were re-folded only")
+    if result.other_layouts:
+        limits.append(f"{result.other_layouts:,} snapshots of another release were not compared")
     limits.append("that no other history was shown to anyone: ask for the witnessed tree heads")
     return limits
 
@@ -139,6 +143,9 @@ def second_pass(
             decide_again(machine, entry, result)
             progress(entry.seq)
         if entry.seq in digests:
+            if not same_layout(digests[entry.seq]):
+                result.other_layouts += 1
+                continue
             if machine.digest() != digests[entry.seq]:
                 raise Difference(f"the state after entry {entry.seq} is not its snapshot's")
             result.snapshots += 1

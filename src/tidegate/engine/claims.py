@@ -42,7 +42,7 @@ def find_keys(s: State, line: Array) -> None:
         if present:
             if hints != NONE:
                 row = s.scratch_touch[hints + kind]
-            if row == NONE:
+            if row == NONE or s.keys[row]["token"] != token:
                 row = find_key(s, token)
         s.scratch_keys[4 + kind] = 1 if present else 0
         s.scratch_keys[kind] = row

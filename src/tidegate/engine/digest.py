@@ -1,7 +1,8 @@
 """The digest of a state: SHA-256 over the digests of its parts' pieces, taken by two threads.
 
 The same state always has the same digest, whoever computed it; it is journalled beside each
-snapshot and checked when one is loaded.
+snapshot and checked when one is loaded. It begins with the layout's version, since the same books
+have another digest once they lie otherwise in memory.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from tidegate.engine.layout import LAYOUT_VERSION
 from tidegate.record.lines import Array
 
 PIECE_BYTES = 16 << 20
@@ -27,7 +29,7 @@ def _hash(piece: Array) -> bytes:
 
 
 def digest_of(parts: Iterable[tuple[str, Array]]) -> str:
-    """Hex SHA-256 over (name, length, piece digests …) of every part, in order."""
+    """Layout, "-", hex SHA-256 over (name, length, piece digests …) of every part, in order."""
     total = hashlib.sha256()
     with ThreadPoolExecutor(2) as pool:
         named = []
@@ -39,4 +41,9 @@ def digest_of(parts: Iterable[tuple[str, Array]]) -> str:
             total.update(f"{name} {size}\n".encode())
             for digest in digests:
                 total.update(digest)
-    return total.hexdigest()
+    return f"{LAYOUT_VERSION}-{total.hexdigest()}"
+
+
+def same_layout(digest: str) -> bool:
+    """Whether a digest was taken of a state that lies in memory as ours does."""
+    return digest.partition("-")[0] == str(LAYOUT_VERSION)

@@ -84,6 +84,13 @@ def index_seek(words: Array, cursor: int, tag: int) -> int:
 
 
 @kernel
+def index_hint(index: Index, hashed: Word) -> int:
+    """The first row whose tag matches, not compared: most often the one that is meant. Or NONE."""
+    found = index_seek(index.words, index_bucket(index, hashed), tag_of(hashed))
+    return NONE if found == NONE else i64(index.words[found])
+
+
+@kernel
 def put_slot(words: Array, base: int, slot: int, row: int, tag: int) -> None:
     """Write one entry of a bucket."""
     words[base + slot] = np.uint32(row)

@@ -13,7 +13,10 @@ import numpy.typing as npt
 
 from tidegate.record.lines import Array
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 1  # changes when the same order may be decided otherwise
+# Changes when the same books may lie otherwise in memory: snapshots and digests of another layout
+# are not compared with ours.
+LAYOUT_VERSION = 2
 
 # An accepted order, or an accepted operation, remembered for 400 days (34 bytes).
 ORDER = np.dtype(
@@ -47,7 +50,9 @@ REFUSAL = np.dtype(
 )
 REFUSED_BIT = 0x8000_0000  # in an index entry: the row is a refusal's
 
-KEY = np.dtype([("token", "<u8"), ("open_holds", "<u4"), ("orders", "<u4")])
+# `first_counter`: the row after the key's first counter, 0 = it has none. Most keys have one, which
+# is found by this and needs no place in the index.
+KEY = np.dtype([("token", "<u8"), ("open_holds", "<u4"), ("first_counter", "<u4")])
 COUNTER = np.dtype([("rule_kind", "<u2"), ("window", "<u2"), ("key", "<u4"), ("value", "<i8")])
 
 CELL = np.dtype(  # one SKU in one pool

@@ -11,7 +11,7 @@ from tidegate.engine import blocks as bk
 from tidegate.engine.effects import accept_order
 from tidegate.engine.expiry import forget_orders, settle_queues
 from tidegate.engine.guards import ID_REUSED
-from tidegate.engine.index import NONE, index_bucket
+from tidegate.engine.index import NONE, index_bucket, index_hint
 from tidegate.engine.judge import judge
 from tidegate.engine.layout import (
     CLOSED,
@@ -27,9 +27,7 @@ from tidegate.engine.tables import (
     HINT_WORDS,
     HINTED_COUNTERS,
     HINTS,
-    find_counter,
     find_id,
-    find_key,
     fingerprint,
     forget_refusals,
     hash_counter,
@@ -56,8 +54,9 @@ def order_end(lines: Array, first: int) -> int:
 def touch_ahead(s: State, lines: Array, first: int, last: int) -> None:
     """Look up the table rows of the next lines, stage by stage, so that cache misses overlap.
 
-    Only reads, and leaves hints (see `tables.HINTS`). What is read for nothing but the cache is
-    summed up and kept, or the compiler would leave the reads out.
+    Only reads, and leaves hints (see `tables.HINTS`): rows whose tag matches, not compared yet,
+    since a branch that waits for memory ends the overlap. What is read for nothing but the cache
+    is summed up and kept, or the compiler would leave the reads out.
     """
     seen = u64(0)
     kinds = 0
@@ -75,17 +74,23 @@ def touch_ahead(s: State, lines: Array, first: int, last: int) -> None:
     for i in range(first, last):
         seen += touch_counters(s, lines[i], (i - first) * HINT_WORDS)
     for i in range(first, last):
-        hints = (i - first) * HINT_WORDS
-        for h in range(hints + 4, hints + 4 + s.scratch_touch[hints + HINT_COUNT]):
-            rule_kind = s.scratch_touch[h]
-            key = s.scratch_touch[hints + (rule_kind & 3)]
-            s.scratch_touch[h + HINTED_COUNTERS] = find_counter(s, rule_kind, key)
+        hints = (i - first) * HINT_WORDS + 4
+        for h in range(hints, hints + s.scratch_touch[hints - 4 + HINT_COUNT]):
+            if s.scratch_touch[h + HINTED_COUNTERS] == NONE:
+                rule_kind = s.scratch_touch[h]
+                key = s.scratch_touch[hints - 4 + (rule_kind & 3)]
+                row = index_hint(s.counter_index, hash_counter(s, rule_kind, key))
+                s.scratch_touch[h + HINTED_COUNTERS] = row
+    for i in range(first, last):
+        hints = (i - first) * HINT_WORDS + 4 + HINTED_COUNTERS
+        for h in range(hints, hints + s.scratch_touch[hints - 4 - HINTED_COUNTERS + HINT_COUNT]):
+            seen += u64(s.counters[max(s.scratch_touch[h], 0)]["key"])
     s.scratch_keys[15] = i64(seen & u64(0xFFFF))
 
 
 @kernel
 def touch_keys(s: State, lines: Array, first: int, last: int, kind: int) -> Word:
-    """Look up one kind of identity key of the next lines: first the buckets, then the rows."""
+    """Look up one kind of identity key of the next lines: the buckets, then the rows."""
     seen = u64(0)
     for i in range(first, last):
         bucket = index_bucket(s.key_index, hash_key(s, token_of(lines[i], kind)))
@@ -94,14 +99,22 @@ def touch_keys(s: State, lines: Array, first: int, last: int, kind: int) -> Word
         token = token_of(lines[i], kind)
         key = NONE
         if token != u64(0):
-            key = find_key(s, token)
+            key = index_hint(s.key_index, hash_key(s, token))
         s.scratch_touch[(i - first) * HINT_WORDS + kind] = key
+    for i in range(first, last):
+        seen += s.keys[max(s.scratch_touch[(i - first) * HINT_WORDS + kind], 0)]["token"]
+    for i in range(first, last):
+        key = max(s.scratch_touch[(i - first) * HINT_WORDS + kind], 0)
+        counter = max(i64(s.keys[key]["first_counter"]) - 1, 0)
+        seen += u64(s.counters[counter]["key"])
     return seen
 
 
 @kernel
 def touch_counters(s: State, line: Array, hints: int) -> Word:
-    """Read the buckets of the counters that a line's SKU will ask for, and note which they are."""
+    """Note the counters that a line's SKU will ask for; those that are not their key's first are
+    looked up in the index, whose buckets are read here.
+    """
     seen = u64(0)
     found = 0
     sku = i64(line["sku"])
@@ -114,11 +127,17 @@ def touch_counters(s: State, line: Array, hints: int) -> Word:
             while keyed != 0:
                 key = s.scratch_touch[hints + kind]
                 if keyed & 1 and key != NONE and found < HINTED_COUNTERS:
-                    hashed = hash_counter(s, rule * 4 + kind, key)
-                    bucket = index_bucket(s.counter_index, hashed)
-                    seen += u64(s.counter_index.words[bucket + 15])
-                    s.scratch_touch[hints + 4 + found] = rule * 4 + kind
-                    found += 1
+                    row = i64(s.keys[key]["first_counter"]) - 1
+                    if row != NONE:
+                        rule_kind = rule * 4 + kind
+                        if s.counters[row]["rule_kind"] != rule_kind:
+                            row = NONE
+                            hashed = hash_counter(s, rule_kind, key)
+                            bucket = index_bucket(s.counter_index, hashed)
+                            seen += u64(s.counter_index.words[bucket + 15])
+                        s.scratch_touch[hints + 4 + found] = rule_kind
+                        s.scratch_touch[hints + 4 + found + HINTED_COUNTERS] = row
+                        found += 1
                 keyed >>= 1
                 kind += 1
     s.scratch_touch[hints + HINT_COUNT] = found

@@ -18,7 +18,7 @@ from tidegate.engine.machine import Machine
 from tidegate.engine.state import target_of
 from tidegate.record.lines import Array
 
-FORMAT = "tidegate-snapshot-1"
+FORMAT = f"tidegate-snapshot-{lo.LAYOUT_VERSION}"
 HEAD_BYTES = 4_096
 SUFFIX = ".snapshot"
 

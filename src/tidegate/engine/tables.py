@@ -37,8 +37,8 @@ EVICT_MAX = 4_096  # rows forgotten a batch
 
 # Looked up ahead for one line (`orders.touch_ahead`), in `scratch_touch`: four key rows, then the
 # counters of its SKU's rules as (rule and kind), then their rows, last how many. Where the order
-# being decided has its own stands in `scratch_keys[HINTS]`, NONE = nowhere. Rows never move, so a
-# row that was found stays right; one that was not found may have been made since.
+# being decided has its own stands in `scratch_keys[HINTS]`, NONE = nowhere. A hint is a row
+# whose tag matched: whoever uses it compares the row, and looks up again if it is another's.
 HINTED_COUNTERS = 5
 HINT_WORDS = 16
 HINT_COUNT = 15
@@ -157,13 +157,25 @@ def new_key(s: State, token: Word) -> int:
     s.scalars[KEY_COUNT] += 1
     s.keys[row]["token"] = token
     s.keys[row]["open_holds"] = 0
+    s.keys[row]["first_counter"] = 0
     index_insert(s.key_index, hash_key(s, token), row)
     return row
 
 
 @kernel
+def is_counter(s: State, row: int, rule_kind: int, key: int) -> bool:
+    """Whether a row is the limit counter of this rule, kind and key."""
+    return s.counters[row]["key"] == key and s.counters[row]["rule_kind"] == rule_kind
+
+
+@kernel
 def find_counter(s: State, rule_kind: int, key: int) -> int:
     """The row of a limit counter, or NONE."""
+    first = i64(s.keys[key]["first_counter"])
+    if first == 0:
+        return NONE
+    if s.counters[first - 1]["rule_kind"] == rule_kind:
+        return first - 1
     hashed = hash_counter(s, rule_kind, key)
     words = s.counter_index.words
     cursor = index_bucket(s.counter_index, hashed)
@@ -173,7 +185,7 @@ def find_counter(s: State, rule_kind: int, key: int) -> int:
         if cursor == NONE:
             return NONE
         row = i64(words[cursor])
-        if s.counters[row]["key"] == key and s.counters[row]["rule_kind"] == rule_kind:
+        if is_counter(s, row, rule_kind, key):
             return row
         cursor += 1
 
@@ -186,7 +198,9 @@ def hinted_counter(s: State, rule_kind: int, key: int) -> int:
         for h in range(hints + 4, hints + 4 + s.scratch_touch[hints + HINT_COUNT]):
             if s.scratch_touch[h] == rule_kind:
                 row = s.scratch_touch[h + HINTED_COUNTERS]
-                return row if row != NONE else find_counter(s, rule_kind, key)
+                if row != NONE and is_counter(s, row, rule_kind, key):
+                    return row
+                return find_counter(s, rule_kind, key)
     return find_counter(s, rule_kind, key)
 
 
@@ -202,7 +216,10 @@ def counter_row(s: State, rule_kind: int, key: int) -> int:
     s.counters[row]["key"] = key
     s.counters[row]["window"] = 0
     s.counters[row]["value"] = 0
-    index_insert(s.counter_index, hash_counter(s, rule_kind, key), row)
+    if s.keys[key]["first_counter"] == 0:
+        s.keys[key]["first_counter"] = row + 1
+    else:
+        index_insert(s.counter_index, hash_counter(s, rule_kind, key), row)
     return row
 
 
