@@ -176,8 +176,10 @@ def test_lines_and_quantities(shop: Scene, row: str) -> None:
     assert verdict.reason.name.lower() == reason
 
 
-def test_the_life_of_an_order_in_parts(shop: Scene) -> None:
-    order = shop.order(shop.line("A", 10), shop.line("B", 2)).id
+@pytest.mark.parametrize("times", [1, 25, 26, 60])  # 255 units fit a byte, more take a word
+def test_the_life_of_an_order_in_parts(shop: Scene, times: int) -> None:
+    shop.do(f.ReceiveStock("A", 100 * (times - 1)) if times > 1 else f.PutPool("any"))
+    order = shop.order(shop.line("A", 10 * times), shop.line("B", 2)).id
     steps = """
     cancel           0 3   committed=7  on_hand=100
     ship             0 4   committed=3  on_hand=96  shipped=4
@@ -189,9 +191,11 @@ def test_the_life_of_an_order_in_parts(shop: Scene) -> None:
     """
     for step in steps.strip().splitlines():
         kind, line, units, *books = step.split()
-        assert shop.operate(kind, order, line=int(line), quantity=int(units)).ok, step
-        expected = {name: int(value) for name, value in (book.split("=") for book in books)}
-        assert shop.cell("A") == {"received": 100, **expected}, step
+        assert shop.operate(kind, order, line=int(line), quantity=int(units) * times).ok, step
+        expected = {
+            name: int(value) * times for name, _, value in (book.partition("=") for book in books)
+        }
+        assert shop.cell("A") == {"received": 100 * times, **expected}, step
     assert shop.operate("return", order, line=0).reason is Reason.QUANTITY_EXCEEDS_OPEN
     assert shop.operate("ship", order, line=1).ok
     assert shop.operate("return", order, line=1).ok

@@ -1,11 +1,12 @@
 """The block of a live order: its lines and what it charged, in 32-bit words.
 
     word 0        when the hold expires, seconds since 1970; 0 = never
-    word 1        lines (8 bits) | identity keys (4) | flags (4) | local day charged (16)
+    word 1        lines (8 bits) | identity keys (3) | flags (5) | local day charged (16)
     word 2        facts: the guards that failed, as bits
     keys          rows of the identity keys, one word each
-    each line     SKU; quantity; receivable fen (41 bits) | charge words (12) | pool (4) |
-                  gift of line (7); promotion (16) | exception (16); cancelled; shipped; returned;
+    each line     SKU; receivable fen (41 bits) | charge words (12) | pool (4) | gift of line (7);
+                  promotion (16) | exception (16); units: ordered, cancelled, shipped, returned (8
+                  bits each, or four words if more than 255 of anything were ordered);
                   [facts: units not covered] [platform share in fen] [recipe of a bundle];
                   then its charges (see `charges`)
 
@@ -17,11 +18,14 @@ import numpy as np
 
 from tidegate.domain.jit import Word, i64, kernel
 from tidegate.engine.layout import BLOCK_FREE_WORDS, BLOCK_TOP, LIVE_COUNT, State
+from tidegate.record.lines import Array
 
-IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE = 1, 2, 4, 8
+IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE, WIDE = 1, 2, 4, 8, 16
 
-L_SKU, L_QUANTITY, L_MONEY, L_MONEY_HIGH, L_OFFER, L_CANCELLED, L_SHIPPED, L_RETURNED = range(8)
-LINE_WORDS = 8
+L_SKU, L_MONEY, L_MONEY_HIGH, L_OFFER, L_UNITS = range(5)
+LINE_WORDS, WIDE_WORDS = 5, 3
+ORDERED, CANCELLED, SHIPPED, RETURNED = range(4)
+NARROW_UNITS_MAX = 255  # no count of a line is ever above what was ordered
 
 
 @kernel
@@ -56,13 +60,19 @@ def block_lines(s: State, block: int) -> int:
 @kernel
 def block_keys(s: State, block: int) -> int:
     """How many identity keys the order carried."""
-    return (i64(s.blocks[block + 1]) >> 8) & 0xF
+    return (i64(s.blocks[block + 1]) >> 8) & 7
 
 
 @kernel
 def block_flags(s: State, block: int) -> int:
-    """IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE."""
-    return (i64(s.blocks[block + 1]) >> 12) & 0xF
+    """IS_FACT, HAS_PLATFORM, HAS_RECIPE, IN_QUEUE, WIDE."""
+    return (i64(s.blocks[block + 1]) >> 11) & 0x1F
+
+
+@kernel
+def shape_word(lines: int, keys: int, flags: int, day: int) -> Word:
+    """Word 1, which the getters here take apart."""
+    return np.uint32(lines | (keys << 8) | (flags << 11) | (day << 16))
 
 
 @kernel
@@ -84,27 +94,53 @@ def first_line(s: State, block: int) -> int:
 
 
 @kernel
-def short_place(line: int) -> int:
+def short_place(line: int, flags: int) -> int:
     """Place of a fact's uncovered units."""
-    return line + LINE_WORDS
+    return line + LINE_WORDS + ((flags & WIDE) >> 4) * WIDE_WORDS
 
 
 @kernel
 def platform_place(line: int, flags: int) -> int:
     """Place of the platform's share."""
-    return line + LINE_WORDS + (flags & IS_FACT)
+    return short_place(line, flags) + (flags & IS_FACT)
 
 
 @kernel
 def recipe_place(line: int, flags: int) -> int:
     """Place of a bundle's recipe."""
-    return line + LINE_WORDS + (flags & IS_FACT) + ((flags & HAS_PLATFORM) >> 1)
+    return platform_place(line, flags) + ((flags & HAS_PLATFORM) >> 1)
 
 
 @kernel
 def line_stride(flags: int) -> int:
     """Words of a line before its charges."""
-    return LINE_WORDS + (flags & 1) + ((flags >> 1) & 1) + ((flags >> 2) & 1)
+    return recipe_place(0, flags) + ((flags & HAS_RECIPE) >> 2)
+
+
+@kernel
+def line_units(s: State, line: int, flags: int, count: int) -> int:
+    """One of a line's counts: ORDERED, CANCELLED, SHIPPED or RETURNED units."""
+    if flags & WIDE:
+        return i64(s.blocks[line + L_UNITS + count])
+    return (i64(s.blocks[line + L_UNITS]) >> (8 * count)) & 0xFF
+
+
+@kernel
+def add_units(s: State, line: int, flags: int, count: int, units: int) -> None:
+    """Count more units of a line as CANCELLED, SHIPPED or RETURNED."""
+    if flags & WIDE:
+        s.blocks[line + L_UNITS + count] += np.uint32(units)
+    else:
+        s.blocks[line + L_UNITS] += np.uint32(units << (8 * count))
+
+
+@kernel
+def write_units(words: Array, line: int, flags: int, quantity: int) -> None:
+    """Write a new line's counts: so many ordered, none of them gone yet."""
+    words[line + L_UNITS] = np.uint32(quantity)
+    if flags & WIDE:
+        for count in range(CANCELLED, RETURNED + 1):
+            words[line + L_UNITS + count] = np.uint32(0)
 
 
 @kernel
@@ -164,10 +200,10 @@ def line_platform(s: State, line: int, flags: int) -> int:
 
 
 @kernel
-def line_open(s: State, line: int) -> int:
+def line_open(s: State, line: int, flags: int) -> int:
     """Units ordered, not cancelled and not shipped."""
-    b = s.blocks
-    return i64(b[line + L_QUANTITY]) - i64(b[line + L_CANCELLED]) - i64(b[line + L_SHIPPED])
+    gone = line_units(s, line, flags, CANCELLED) + line_units(s, line, flags, SHIPPED)
+    return line_units(s, line, flags, ORDERED) - gone
 
 
 @kernel
@@ -182,7 +218,7 @@ def line_recipe(s: State, line: int, flags: int) -> int:
 def line_short(s: State, line: int, flags: int) -> int:
     """Units of a fact's line that no stock covers."""
     if flags & IS_FACT:
-        return i64(s.blocks[short_place(line)])
+        return i64(s.blocks[short_place(line, flags)])
     return 0
 
 
@@ -199,10 +235,10 @@ def short_left(s: State, block: int) -> int:
 
 
 @kernel
-def share_left(s: State, line: int, money: int) -> int:
+def share_left(s: State, line: int, flags: int, money: int) -> int:
     """What is left of a line's money when cancelled units are gone (their share rounds down)."""
-    quantity = i64(s.blocks[line + L_QUANTITY])
-    return money - money * i64(s.blocks[line + L_CANCELLED]) // max(1, quantity)
+    cancelled = line_units(s, line, flags, CANCELLED)
+    return money - money * cancelled // max(1, line_units(s, line, flags, ORDERED))
 
 
 @kernel
@@ -213,6 +249,6 @@ def payable_left(s: State, block: int) -> int:
     total = 0
     for _ in range(block_lines(s, block)):
         money = max(0, line_money(s, line) - line_platform(s, line, flags))
-        total += share_left(s, line, money)
+        total += share_left(s, line, flags, money)
         line = next_line(s, line, flags)
     return total

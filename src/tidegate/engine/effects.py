@@ -92,6 +92,8 @@ def optional_flags(s: State, lines: Array, first: int, last: int) -> int:
     for i in range(first, last):
         if lines[i]["platform_fen"] != 0:
             flags |= bk.HAS_PLATFORM
+        if lines[i]["quantity"] > bk.NARROW_UNITS_MAX:
+            flags |= bk.WIDE
         sku = i64(lines[i]["sku"])
         if known_sku(s, sku) and s.skus[sku]["recipe"] != 0:
             flags |= bk.HAS_RECIPE
@@ -159,15 +161,12 @@ def write_line(
         sku = NO_SKU  # the number may be given to a SKU later: that one was not ordered
     money = i64(line["receivable_fen"])
     w[top + bk.L_SKU] = np.uint32(sku)
-    w[top + bk.L_QUANTITY] = np.uint32(quantity)
     w[top + bk.L_MONEY] = np.uint32(money & 0xFFFFFFFF)
     exception = i64(line["exception"]) if exception_holds(s, line) else 0
     w[top + bk.L_OFFER] = np.uint32(i64(line["promotion"]) | (exception << 16))
-    w[top + bk.L_CANCELLED] = np.uint32(0)
-    w[top + bk.L_SHIPPED] = np.uint32(0)
-    w[top + bk.L_RETURNED] = np.uint32(0)
+    bk.write_units(w, top, flags, quantity)
     if flags & bk.IS_FACT:
-        w[bk.short_place(top)] = np.uint32(short)
+        w[bk.short_place(top, flags)] = np.uint32(short)
     if flags & bk.HAS_PLATFORM:
         w[bk.platform_place(top, flags)] = np.uint32(i64(line["platform_fen"]) & 0xFFFFFFFF)
     if flags & bk.HAS_RECIPE:
@@ -265,7 +264,6 @@ def build_block(
     flags = optional_flags(s, lines, first, last)
     keys = take_keys(s, lines[first], lines[first]["flags"] & PAID == 0, judged)
     listed = judged and last - first == 1 and lines[first]["exception"] == 0
-    day = s.scalars[LOCAL_DAY]
     top = 2
     if flags & bk.IS_FACT:
         w[2] = np.uint32(mask)
@@ -285,7 +283,7 @@ def build_block(
     for i in range(first, last):
         top = write_line(s, lines[first], lines[i], i - first, top, flags, pool, listed)
     w[0] = np.uint32(expires_s)
-    w[1] = np.uint32((last - first) | (keys << 8) | (flags << 12) | (day << 16))
+    w[1] = bk.shape_word(last - first, keys, flags, s.scalars[LOCAL_DAY])
     block = bk.block_alloc(s, top)
     for k in range(top):
         s.blocks[block + k] = w[k]
@@ -340,7 +338,7 @@ def give_back_units(s: State, line: int, flags: int, units: int, state: int) -> 
     sku = i64(s.blocks[line + bk.L_SKU])
     short = min(bk.line_short(s, line, flags), units)
     if short > 0:
-        s.blocks[bk.short_place(line)] -= np.uint32(short)
+        s.blocks[bk.short_place(line, flags)] -= np.uint32(short)
     if not known_sku(s, sku):
         return
     pool = bk.line_pool(s, line)
@@ -357,10 +355,8 @@ def give_back_units(s: State, line: int, flags: int, units: int, state: int) -> 
 @kernel
 def reverse_line(s: State, block: int, line: int, flags: int, units: int, whole: bool) -> None:
     """Take back limits, budgets and exception units for `units` that were cancelled or returned."""
-    b = s.blocks
-    left = (
-        i64(b[line + bk.L_QUANTITY]) - i64(b[line + bk.L_CANCELLED]) - i64(b[line + bk.L_RETURNED])
-    )
+    gone = bk.line_units(s, line, flags, bk.CANCELLED) + bk.line_units(s, line, flags, bk.RETURNED)
+    left = bk.line_units(s, line, flags, bk.ORDERED) - gone
     reverse_charges(
         s,
         line + bk.line_stride(flags),
@@ -370,7 +366,7 @@ def reverse_line(s: State, block: int, line: int, flags: int, units: int, whole:
         whole,
         bk.block_day(s, block),
     )
-    exception = i64(b[line + bk.L_OFFER]) >> 16
+    exception = i64(s.blocks[line + bk.L_OFFER]) >> 16
     if exception != 0:
         s.exceptions[exception]["units_left"] += units
 

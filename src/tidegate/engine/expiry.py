@@ -103,7 +103,7 @@ def give_back_order(s: State, row: int, state: int) -> None:
     flags = bk.block_flags(s, block)
     line = bk.first_line(s, block)
     for _ in range(bk.block_lines(s, block)):
-        units = bk.line_open(s, line)
+        units = bk.line_open(s, line, flags)
         if units > 0:
             give_back_units(s, line, flags, units, state)
         reverse_line(s, block, line, flags, units, True)

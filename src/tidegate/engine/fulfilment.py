@@ -41,11 +41,12 @@ from tidegate.record.lines import (
 
 
 @kernel
-def units_open(s: State, line: int, kind: int) -> int:
+def units_open(s: State, line: int, flags: int, kind: int) -> int:
     """How many units of a line an operation of this kind may still take."""
     if kind == RETURN or kind == RETURN_DEFECTIVE:
-        return i64(s.blocks[line + bk.L_SHIPPED]) - i64(s.blocks[line + bk.L_RETURNED])
-    return bk.line_open(s, line)
+        shipped = bk.line_units(s, line, flags, bk.SHIPPED)
+        return shipped - bk.line_units(s, line, flags, bk.RETURNED)
+    return bk.line_open(s, line, flags)
 
 
 @kernel
@@ -61,7 +62,9 @@ def apply_payment(s: State, row: int) -> None:
     flags = bk.block_flags(s, block)
     line = bk.first_line(s, block)
     for _ in range(bk.block_lines(s, block)):
-        move_units(s, line, flags, bk.line_open(s, line) - bk.line_short(s, line, flags), PAY)
+        move_units(
+            s, line, flags, bk.line_open(s, line, flags) - bk.line_short(s, line, flags), PAY
+        )
         line = bk.next_line(s, line, flags)
     end_hold(s, block)
     s.orders[row]["state"] = COMMITTED
@@ -110,27 +113,26 @@ def apply_units(s: State, row: int, op: Array) -> None:
     state = i64(s.orders[row]["state"])
     flags = bk.block_flags(s, block)
     kind = i64(op["kind"])
-    b = s.blocks
     whole = kind == CANCEL and ends_order(s, block, op)
     line = bk.first_line(s, block)
     for i in range(bk.block_lines(s, block)):
-        units = units_open(s, line, kind)
+        units = units_open(s, line, flags, kind)
         if op["quantity"] != 0:
             units = i64(op["quantity"])
         if units > 0 and (op["line"] == ALL_LINES or i64(op["line"]) == i):
             if kind == CANCEL:
                 give_back_units(s, line, flags, units, state)
                 reverse_line(s, block, line, flags, units, whole)
-                b[line + bk.L_CANCELLED] += np.uint32(units)
+                bk.add_units(s, line, flags, bk.CANCELLED, units)
             elif kind == SHIP:
                 move_units(s, line, flags, units, SHIP)
                 if state == RELEASED:
                     unrelease(s, line, flags, units)
-                b[line + bk.L_SHIPPED] += np.uint32(units)
+                bk.add_units(s, line, flags, bk.SHIPPED, units)
             else:
                 move_units(s, line, flags, units, kind)
                 reverse_line(s, block, line, flags, units, False)
-                b[line + bk.L_RETURNED] += np.uint32(units)
+                bk.add_units(s, line, flags, bk.RETURNED, units)
         elif whole:
             # What is counted once an order may stand on a line that was cancelled before.
             reverse_line(s, block, line, flags, 0, True)
@@ -160,9 +162,9 @@ def ends_order(s: State, block: int, op: Array) -> bool:
     flags = bk.block_flags(s, block)
     line = bk.first_line(s, block)
     for i in range(bk.block_lines(s, block)):
-        if s.blocks[line + bk.L_SHIPPED] != 0:
+        if bk.line_units(s, line, flags, bk.SHIPPED) != 0:
             return False
-        left = bk.line_open(s, line)
+        left = bk.line_open(s, line, flags)
         if op["line"] == ALL_LINES or i64(op["line"]) == i:
             left -= i64(op["quantity"]) if op["quantity"] != 0 else left
         if left != 0:
@@ -176,10 +178,8 @@ def nothing_left(s: State, block: int) -> bool:
     """Whether no unit of the order can be cancelled, shipped or returned any more."""
     flags = bk.block_flags(s, block)
     line = bk.first_line(s, block)
-    b = s.blocks
     for _ in range(bk.block_lines(s, block)):
-        shipped = i64(b[line + bk.L_SHIPPED])
-        if bk.line_open(s, line) != 0 or shipped != i64(b[line + bk.L_RETURNED]):
+        if units_open(s, line, flags, SHIP) != 0 or units_open(s, line, flags, RETURN) != 0:
             return False
         line = bk.next_line(s, line, flags)
     return True
@@ -195,8 +195,8 @@ def apply_release(s: State, row: int) -> None:
         short = bk.line_short(s, line, flags)
         if short > 0:
             cover_short(s, line, flags, short)
-            s.blocks[bk.short_place(line)] = np.uint32(0)
-        move_units(s, line, flags, bk.line_open(s, line), RELEASE)
+            s.blocks[bk.short_place(line, flags)] = np.uint32(0)
+        move_units(s, line, flags, bk.line_open(s, line, flags), RELEASE)
         line = bk.next_line(s, line, flags)
     s.orders[row]["state"] = RELEASED
 

@@ -82,7 +82,7 @@ def judge_quantity(s: State, block: int, op: Array) -> int:
     total = 0
     for i in range(count):
         if op["line"] == ALL_LINES or i64(op["line"]) == i:
-            left = units_open(s, place, i64(op["kind"]))
+            left = units_open(s, place, flags, i64(op["kind"]))
             if i64(op["quantity"]) > left:
                 return QUANTITY_EXCEEDS_OPEN
             total += left
@@ -102,8 +102,8 @@ def judge_ship(s: State, state: int, block: int, op: Array) -> int:
     place = bk.first_line(s, block)
     for i in range(bk.block_lines(s, block)):
         if op["line"] == ALL_LINES or i64(op["line"]) == i:
-            units = i64(op["quantity"]) if op["quantity"] != 0 else bk.line_open(s, place)
-            if units > bk.line_open(s, place) - bk.line_short(s, place, flags):
+            units = i64(op["quantity"]) if op["quantity"] != 0 else bk.line_open(s, place, flags)
+            if units > bk.line_open(s, place, flags) - bk.line_short(s, place, flags):
                 return STOCK_SHORT_AT_RELEASE
         place = bk.next_line(s, place, flags)
     count = gather_need(s, block, i64(op["line"]), i64(op["quantity"]))
@@ -184,7 +184,7 @@ def nothing_open(s: State, block: int) -> bool:
     flags = bk.block_flags(s, block)
     place = bk.first_line(s, block)
     for _ in range(bk.block_lines(s, block)):
-        if bk.line_open(s, place) != 0:
+        if bk.line_open(s, place, flags) != 0:
             return False
         place = bk.next_line(s, place, flags)
     return True
@@ -204,7 +204,7 @@ def gather_need(s: State, block: int, line: int, quantity: int) -> int:
     for i in range(bk.block_lines(s, block)):
         if line == ALL_LINES or line == i:
             sku = i64(s.blocks[place + bk.L_SKU])
-            units = quantity if quantity != 0 else bk.line_open(s, place)
+            units = quantity if quantity != 0 else bk.line_open(s, place, flags)
             short = bk.line_short(s, place, flags)
             pool = bk.line_pool(s, place)
             recipe = bk.line_recipe(s, place, flags)

@@ -305,11 +305,11 @@ def order_lines_back(s: State, row: int) -> int:
         line["id_lo"] = o["id_lo"]
         line["placed_at_ms"] = i  # not judged again; `drop_cancelled` needs the line's number
         line["sku"] = s.blocks[place + bk.L_SKU]
-        line["quantity"] = i64(s.blocks[place + bk.L_QUANTITY]) - i64(
-            s.blocks[place + bk.L_CANCELLED]
+        line["quantity"] = bk.line_units(s, place, flags, bk.ORDERED) - bk.line_units(
+            s, place, flags, bk.CANCELLED
         )
-        line["receivable_fen"] = bk.share_left(s, place, bk.line_money(s, place))
-        line["platform_fen"] = bk.share_left(s, place, bk.line_platform(s, place, flags))
+        line["receivable_fen"] = bk.share_left(s, place, flags, bk.line_money(s, place))
+        line["platform_fen"] = bk.share_left(s, place, flags, bk.line_platform(s, place, flags))
         offer = i64(s.blocks[place + bk.L_OFFER])
         line["promotion"] = offer & 0xFFFF
         line["exception"] = offer >> 16
