@@ -80,13 +80,13 @@ def run_units(run: Run, rule: Rule, reached: list[Working], room: Rooms) -> None
         platform_fen += change.platform_fen
         over_fen += change.over_fen
         units += change.units
+    if not has_room(rule, room, units + plan.gift_units, discount_fen):
+        note(run, rule, NO_ROOM, Seen(0, plan.pieces, 0), discount_fen)
+        return
     if over_fen:
         run.clamps.append(Clamp(rule.code, discount_fen + over_fen, discount_fen))
     if not discount_fen and not plan.gift_units:
-        note(run, rule, NO_EFFECT)
-        return
-    if not has_room(rule, room, units + plan.gift_units, discount_fen):
-        note(run, rule, NO_ROOM, Seen(0, plan.pieces, 0), discount_fen)
+        note(run, rule, NO_EFFECT, Seen(0, plan.pieces, 0), over_fen)
         return
     if run.steps is not None:
         run.steps.append(unit_step(rule, plan, discount_fen, platform_fen, over_fen))
@@ -122,14 +122,14 @@ def run_sum(run: Run, rule: Rule, reached: list[Working], room: Rooms) -> None:
     if rule.discount_max_fen and asked_fen > rule.discount_max_fen:
         asked_fen = rule.discount_max_fen
     given_fen = min(asked_fen, limit_fen)
-    if given_fen < asked_fen:
-        run.clamps.append(Clamp(rule.code, asked_fen, given_fen))
     gift_units = times * rule.effect.quantity if isinstance(rule.effect, Gift) else 0
-    if not given_fen and not gift_units:
-        note(run, rule, NO_EFFECT, seen, asked_fen)
-        return
     if not has_room(rule, room, gift_units or seen.pieces, given_fen):
         note(run, rule, NO_ROOM, seen, asked_fen)
+        return
+    if given_fen < asked_fen:
+        run.clamps.append(Clamp(rule.code, asked_fen, given_fen))
+    if not given_fen and not gift_units:
+        note(run, rule, NO_EFFECT, seen, asked_fen)
         return
     # From here it applies.
     platform_fen = platform_part(given_fen, rule.platform_bp) if rule.platform_bp else 0
