@@ -9,7 +9,7 @@ from tidegate.access.secrets import (
     copy_secrets,
     load_secrets,
 )
-from tidegate.bootstrap.shops import NoSuchStore, existing_store
+from tidegate.bootstrap.stores import NoSuchStore, existing_store
 from tidegate.desk.recovery import entries_after
 from tidegate.desk.verify import Verified, verify
 from tidegate.journal.archive import Archive, WholeJournal

@@ -1,6 +1,5 @@
 """The second process, and what the doors see of it."""
 
-import os
 import signal
 import threading
 
@@ -14,8 +13,6 @@ from tidegate.journal.follow import JournalReader
 from tidegate.journal.sqlite_file import SqliteReader
 from tidegate.store_paths import ShopPaths, StorePaths
 from tidegate.views.shop_views import ShopViews
-
-NICENESS = 5  # the desk comes first where processors are short
 
 
 def reader_of(paths: ShopPaths, name: str) -> JournalReader:
@@ -35,5 +32,4 @@ def follow(store: StorePaths, capacity: Capacity | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    os.nice(NICENESS)
     run_followers(store.root, stop, SystemClock(), Settings(capacity=capacity))

@@ -1,18 +1,17 @@
-"""`tidegate serve`: a supervisor with two processes under it, the desk and the followers.
+"""The desk's process of `tidegate serve`: it owns every shop's journal and has the doors.
 
-The desk process owns every shop's journal and has the doors; the followers only read.
+Always: orders in flight are answered before it ends. Never: it begins to listen before every shop
+is open and its own.
 """
 
 import asyncio
 import os
-import sys
-from pathlib import Path
-from typing import NamedTuple
+import socket
 
 import structlog
 
 from tidegate import bootstrap
-from tidegate.bootstrap.supervisor import Supervisor, die_with_parent
+from tidegate.bootstrap.roles import ServeSettings
 from tidegate.bootstrap.upkeep import Upkeep
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
@@ -21,23 +20,10 @@ from tidegate.http.server import HttpServer, Listen
 from tidegate.journal.archive import ArchivePolicy
 from tidegate.packed.doors import PackedDoors, require_short
 from tidegate.people.exchange import IdentityExchange
-from tidegate.store_paths import StorePaths
 
 log = structlog.get_logger("tidegate.serving")
 
 SMALLEST_ORDERS = 1 << 17
-
-
-class ServeSettings(NamedTuple):
-    """What an operator chooses."""
-
-    store: Path
-    host: str = "127.0.0.1"
-    port: int = 8080
-    packed: bool = True
-    orders_max: int = 0  # 0 = as much as the address space allows
-    keep_entries: int = 100_000  # that stay in a journal; 0 = nothing is archived
-    segment_mib: int = 64  # of an archive's file
 
 
 def capacity_of(settings: ServeSettings) -> Capacity | None:
@@ -56,6 +42,7 @@ class DeskProcess:
         self.paths = bootstrap.existing_store(settings.store)
         if settings.packed:
             require_short(self.paths.packed_socket)
+        require_free(settings.host, settings.port)
         self.clock = SystemClock()
         self.access = bootstrap.open_access(self.paths, self.clock)
         self.shops: list[bootstrap.OpenShop] = []
@@ -122,25 +109,15 @@ class DeskProcess:
             os.umask(before)
 
 
-def role_command(settings: ServeSettings, role: str) -> list[str]:
-    """The command line of one of the two processes."""
-    return [
-        sys.executable, "-m", "tidegate.cli.main", "serve", "--role", role,
-        "--store", str(settings.store), "--host", settings.host, "--port", str(settings.port),
-        "--orders-max", str(settings.orders_max),
-        "--packed" if settings.packed else "--no-packed",
-        "--keep-entries", str(settings.keep_entries), "--segment-mib", str(settings.segment_mib),
-    ]  # fmt: skip
-
-
-def serve(settings: ServeSettings, role: str) -> int:
-    """Run one role, or both under a supervisor; the exit code."""
-    if role == "both":
-        bootstrap.existing_store(settings.store)
-        return Supervisor(lambda part: role_command(settings, part)).run()
-    die_with_parent()
-    if role == "followers":
-        bootstrap.follow(StorePaths(settings.store), capacity_of(settings))
-        return 0
-    DeskProcess(settings).run()
-    return 0
+def require_free(host: str, port: int) -> None:
+    """Raises OSError that says what to do when nobody can listen there; before a shop is opened."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, proto) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        why = f"nobody can listen on {host} port {port} ({error.strerror})"
+        raise OSError(f"{why}: choose another --port or --host, or stop who has it") from error

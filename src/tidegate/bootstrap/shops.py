@@ -19,6 +19,7 @@ from tidegate.access.secrets import (
     open_secrets,
 )
 from tidegate.access.store import AccessStore, AccessUnavailable
+from tidegate.bootstrap.stores import NoSuchStore, existing_store
 from tidegate.desk.clock import Calendar, Clock, SystemClock
 from tidegate.desk.days import ShopDays
 from tidegate.desk.desk import Desk
@@ -41,10 +42,6 @@ from tidegate.storage.sqlite_schema import DiskLow, SchemaTooNew, WrongDatabase
 from tidegate.store_paths import ShopPaths, StorePaths
 
 ACCOUNT = KEY_KINDS.index("account")
-
-
-class NoSuchStore(Exception):
-    """There is no store there; the message says how to make one."""
 
 
 class Unusable:
@@ -222,15 +219,3 @@ def open_history(root: Path, name: str) -> Iterator[HistoryDesk]:
     finally:
         shop.identity.close()
         journal.close()
-
-
-def existing_store(root: Path) -> StorePaths:
-    """A store that is there. Raises NoSuchStore."""
-    if not root.is_dir():
-        raise NoSuchStore(f"there is no store at {root}: `tidegate init --store {root}` makes one")
-    return StorePaths(root)
-
-
-def new_store(root: Path) -> StorePaths:
-    """Where a store is to be made."""
-    return StorePaths(root)

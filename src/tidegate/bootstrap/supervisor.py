@@ -17,6 +17,7 @@ import structlog
 
 log = structlog.get_logger("tidegate.serving")
 
+FOLLOWERS_AFTER_S = 1.0  # first the desk opens its shops, with the processors to itself
 RESTART_FIRST_S = 1.0
 RESTART_MAX_S = 60.0
 STEADY_S = 60.0  # who lived so long is started again at once
@@ -29,12 +30,16 @@ Start = Callable[[], "subprocess.Popen[bytes]"]
 class Restarted:
     """One process that is started again whenever it ends, each time after a longer while."""
 
-    def __init__(self, name: str, start: Start, monotonic_s: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, start: Start, monotonic_s: Callable[[], float], after_s: float = 0.0
+    ) -> None:
+        """`after_s`: how long from now it is first started."""
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
         self._start = start
         self._monotonic_s = monotonic_s
-        self._due_s = self._began_s = monotonic_s()
+        self._began_s = monotonic_s()
+        self._due_s = self._began_s + after_s
         self._failures = 0
 
     def look(self) -> None:
@@ -77,7 +82,9 @@ class Supervisor:
     def run(self) -> int:
         """Until the desk ends; its exit code."""
         desk = self._start("desk")
-        followers = Restarted("followers", lambda: self._start("followers"), time.monotonic)
+        followers = Restarted(
+            "followers", lambda: self._start("followers"), time.monotonic, FOLLOWERS_AFTER_S
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop(desk))
         while desk.poll() is None:

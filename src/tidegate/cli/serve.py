@@ -33,15 +33,18 @@ def serve(
     role: Annotated[str, typer.Option(hidden=True)] = "both",
 ) -> None:
     """Serve every shop of a store until told to stop; orders in flight are answered."""
-    from tidegate.bootstrap import Unusable  # other commands start fast
-    from tidegate.bootstrap.serving import ServeSettings, serve
+    from tidegate.bootstrap.roles import ServeSettings, serve  # other commands start fast
     from tidegate.cli._logs import set_up_logs
 
     set_up_logs()
     settings = ServeSettings(store, host, port, packed, orders_max, keep_entries, segment_mib)
     try:
         code = serve(settings, role)
-    except Unusable.KINDS as error:
+    except Exception as error:
+        from tidegate.bootstrap import Unusable  # loads what the supervisor does without
+
+        if not isinstance(error, Unusable.KINDS):
+            raise
         typer.echo(f"tidegate: {error}", err=True)
         raise typer.Exit(USAGE_EXIT) from None
     raise typer.Exit(code)
