@@ -137,7 +137,7 @@ HARMS = {
     "a list": lambda path: path.write_bytes(b"[1]\n"),
     "deep JSON": lambda path: path.write_bytes(b"[" * 200_000),
     "a folder": lambda path: (path.unlink(), path.mkdir()),  # type: ignore[dict-item,return-value]
-    "newer format": say(format="tidegate-snapshot-2"),
+    "newer format": say(format="tidegate-snapshot-999"),
     "newer engine": say(engine=99),
     "wrong digest": say(digest="00" * 32),
     "no digest": say(digest=None),

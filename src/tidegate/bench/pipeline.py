@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tidegate.engine.ahead import MemoryAhead
 from tidegate.engine.machine import Machine
 from tidegate.journal.protocol import Head, Journal
 from tidegate.record.lines import DUPLICATE
@@ -41,9 +42,10 @@ class Answered:
 class Appender:
     """The thread that makes entries durable, in order."""
 
-    def __init__(self, journal: Journal, head: Head) -> None:
+    def __init__(self, journal: Journal, head: Head, ahead: MemoryAhead) -> None:
         self._journal = journal
         self._head = head
+        self._ahead = ahead
         self._queue: queue.Queue[tuple[bytes, float] | None] = queue.Queue(DEPTH)
         self._fault: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="bench-appender")
@@ -79,6 +81,7 @@ class Appender:
             now_s = time.perf_counter()
             self.appending_s += now_s - started_s
             self.batch_s.append(now_s - begun_s)
+            self._ahead.step()
 
 
 def durable(
@@ -90,7 +93,7 @@ def durable(
 ) -> Answered:
     """Decide every batch and make it durable; `head` is the journal's, which we own."""
     result = Answered()
-    appender = Appender(journal, head)
+    appender = Appender(journal, head, machine.memory_ahead)
     verdicts: list[NDArray[np.void]] = []
     started_s = time.perf_counter()
     try:

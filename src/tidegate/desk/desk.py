@@ -282,11 +282,12 @@ class Desk:
         expected = self._head.seq
         if payload:
             self._head = Head(expected + 1, self._head.epoch, b"")
-        loop = self._loop
+        loop, ahead = self._loop, self._machine.memory_ahead
         assert loop is not None
 
         def stored(head: Head | None, error: BaseException | None) -> None:
             loop.call_soon_threadsafe(self._landed, flight, head, error)
+            ahead.step()  # while nobody waits for this thread
 
         # Nothing new to store (a command again): the answer still waits for what is under way.
         work = self._journal.head

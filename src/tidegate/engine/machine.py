@@ -19,6 +19,7 @@ import numpy as np
 
 from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
+from tidegate.engine.ahead import MemoryAhead
 from tidegate.engine.apply import apply_fact
 from tidegate.engine.catalogue import Catalogue, load_catalogue
 from tidegate.engine.claims import available_units
@@ -61,6 +62,7 @@ class Machine:
     def __init__(self, seed: bytes, capacity: Capacity | None = None) -> None:
         self.capacity = capacity or Capacity()
         self.state = new_state(self.capacity, seed)
+        self.memory_ahead = MemoryAhead(self.state)  # for the thread that stores batches
         self.catalogue = Catalogue()
         self.writer = en.EntryWriter()
         self._due = np.zeros(EXPIRE_MAX, np.uint64)
