@@ -151,8 +151,7 @@ def test_a_lost_answer_names_the_id_to_repeat_it_with(monkeypatch: pytest.Monkey
         "it counts once 重发只计一次\n"
     )
     with scripted(LOST) as (_, address):
-        wish = ("--sku", "A", "--floor-fen", "1", "--units", "1", "--for", "1h")
-        _, err = run(address, "exception", "propose", "x", *wish, code=2)
+        _, err = run(address, "exception", "withdraw", "0" * 32, code=2)
     assert err == (
         "tidegate: the connection was lost before the answer. What to do: look how it is now, "
         "before you give the command again\n"

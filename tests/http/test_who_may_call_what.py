@@ -48,6 +48,13 @@ ALLOWED = {
     "withdraw_proposal": {"boss", "operator", "approver"},
     "set_policy": {"boss", "operator"},
     "confirm_clock": {"boss", "operator"},
+    **{
+        f"{verb}_{name}{many}": {"boss", "operator", "approver", "viewer"}
+        for verb, many in (("list", "s"), ("get", ""))
+        for name in ("sku", "rule", "pool", "channel", "promotion", "group", "exception")
+    },
+    "get_policy": {"boss", "operator", "approver", "viewer"},
+    "get_stock": {"boss", "operator", "approver", "viewer"},
     "availability": {"boss", "operator", "approver", "viewer", "web"},
     "order_story": {"boss", "operator", "approver", "viewer", "web"},
     "events": {"boss", "operator", "approver", "viewer"},

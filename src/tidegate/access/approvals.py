@@ -107,9 +107,18 @@ class Approvals:
         self._random_bytes = random_bytes
 
     def propose(
-        self, shop: str, content: bytes, proposer: Principal, reason: str, ttl_ms: int
+        self,
+        shop: str,
+        content: bytes,
+        proposer: Principal,
+        reason: str,
+        ttl_ms: int,
+        request_id: str = "",
     ) -> Proposal:
-        """Keep a command until a second person has read it. Raises AccessRefused."""
+        """Keep a command until a second person has read it. Raises AccessRefused.
+
+        The same person's same `request_id` and content again is the proposal that there is.
+        """
         if not 0 < len(content) <= CONTENT_BYTES_MAX:
             raise AccessRefused(f"a proposal has 1 to {CONTENT_BYTES_MAX:,} bytes")
         if not 0 < ttl_ms <= TTL_MS_MAX:
@@ -117,7 +126,7 @@ class Approvals:
         now = self._present(proposer)
         if not (now.is_person and now.may(APPROVE, shop)):
             raise AccessRefused(_EXPLAINED[PairVerdict.ROLE_MISSING])
-        proposal_id = self._random_bytes(ID_BYTES)
+        proposal_id = requested_id(shop, request_id) if request_id else self._random_bytes(ID_BYTES)
         now_ms = self._store.now_ms()
         proposal = Proposal(
             proposal_id,
@@ -132,6 +141,11 @@ class Approvals:
             None,
         )
         with self._store.changing(proposer.person_token, "propose", proposal_id.hex()) as db:
+            if request_id and (there := self._there(db, proposal_id)) is not None:
+                is_own = self._token_of(there.proposer_key) == proposer.person_token
+                if is_own and there.digest == proposal.digest:
+                    return there
+                raise AccessRefused("this id named another proposal before; look at what waits, or use a new one")
             self._check_room(db, shop)
             db.execute(
                 "INSERT INTO proposal (id, shop, content, digest, proposer_key, reason, "
@@ -210,10 +224,14 @@ class Approvals:
         return now
 
     def _find(self, db: sqlite3.Connection, proposal_id: bytes) -> Proposal:
-        row = db.execute(f"{_SELECT} WHERE id = ?", (proposal_id,)).fetchone()
-        if row is None:
+        there = self._there(db, proposal_id)
+        if there is None:
             raise AccessRefused(f"there is no proposal {proposal_id.hex()}")
-        return Proposal(*row)
+        return there
+
+    def _there(self, db: sqlite3.Connection, proposal_id: bytes) -> Proposal | None:
+        row = db.execute(f"{_SELECT} WHERE id = ?", (proposal_id,)).fetchone()
+        return None if row is None else Proposal(*row)
 
     def _token_of(self, key: str) -> int:
         principal = self._keyring.principal(key)
@@ -228,6 +246,12 @@ class Approvals:
             self._token_of(proposal.proposer_key),
             self._token_of(proposal.approver_key),
         )
+
+
+def requested_id(shop: str, request_id: str) -> bytes:
+    """The id of a proposal that was asked for under an id of the caller's own."""
+    named = f"tidegate proposal id\0{shop}\0{request_id}".encode()
+    return hashlib.sha256(named).digest()[:ID_BYTES]
 
 
 def content_digest(shop: str, content: bytes) -> bytes:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli._client import WrongUsage
+from tidegate.cli._client import WrongUsage, new_id
 from tidegate.cli._command import Caller, shop_call, shop_command
 from tidegate.cli._fields import Code, Note, counted, yuan
 from tidegate.cli._times import local_time, moment_ms, span_s
@@ -57,7 +57,8 @@ def propose(
         "exempt": exempt or [],
         "note": note,
     }
-    made = caller.send("POST", caller.path("exceptions"), wish, has_id=False)
+    caller.name_it(caller.id or new_id())
+    made = caller.send("POST", caller.path("exceptions"), {"id": caller.id, **wish})
     next_step = f"waits for a second person · 待另一人批准: tidegate exception approve {code}"
     caller.show(made, f"{proposal_text(made)}\n{next_step}")
 

@@ -88,6 +88,7 @@ class Call:
     content_length: int
     event_id: str = ""
     body: Any = None
+    id_is_given: bool = False
     command_id: str = ""
     caller: Principal | None = None
     place: ShopDoors | None = None
@@ -167,19 +168,19 @@ async def take_body(call: Call, kind: type) -> None:
         raise too_large(call.route.body_bytes_max)
     call.body = decode(await call.read_body(call.route.body_bytes_max), kind)
     check_texts(call.body)
-    call.command_id = id_of_command(call)
+    own_id = given_id(call)
+    call.id_is_given = bool(own_id)
+    call.command_id = own_id or f"put-{secrets.token_hex(12)}"  # one that nobody else has
 
 
-def id_of_command(call: Call) -> str:
-    """The body's id, or Idempotency-Key; where neither must be given, one that nobody else has."""
+def given_id(call: Call) -> str:
+    """The body's id, or Idempotency-Key; "" where neither is given nor must be."""
     own_id = getattr(call.body, "id", None)
     given = call.headers.idempotency_key
     if own_id is not None:
         require_same_id(given, own_id)
         return str(own_id)
-    if given:
-        return id_from_header(given)
-    return f"put-{secrets.token_hex(12)}"
+    return id_from_header(given) if given else ""
 
 
 def id_from_header(given: bytes) -> str:

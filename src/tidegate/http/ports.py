@@ -35,9 +35,15 @@ class Approvals(Protocol):
     """What one person proposed and another approves. Every call reads or writes a file."""
 
     def propose(
-        self, shop: str, content: bytes, proposer: Principal, reason: str, ttl_ms: int
+        self,
+        shop: str,
+        content: bytes,
+        proposer: Principal,
+        reason: str,
+        ttl_ms: int,
+        request_id: str = "",
     ) -> Proposal:
-        """Keep it for a second person. Raises AccessRefused."""
+        """Keep it for a second person; once under a `request_id`. Raises AccessRefused."""
 
     def pending(self, shop: str) -> list[Proposal]:
         """What waits."""

@@ -292,6 +292,7 @@ class ExceptionProposed(Body, frozen=True):
     expires_at: Moment
     exempt: Annotated[list[Code], Meta(max_length=16)] = []
     note: Note = ""
+    id: Id | None = None
 
 
 class Approve(Body, frozen=True):

@@ -5,8 +5,11 @@ from tidegate.http.routes.catalogue import ROUTES as CATALOGUE
 from tidegate.http.routes.operations import ROUTES as OPERATIONS
 from tidegate.http.routes.orders import ROUTES as ORDERS
 from tidegate.http.routes.service import ROUTES as SERVICE
+from tidegate.http.routes.settings import ROUTES as SETTINGS
 from tidegate.http.routes.shop import ROUTES as SHOP
 from tidegate.http.routes.stock import ROUTES as STOCK
 from tidegate.http.routes.views import ROUTES as VIEWS
 
-ROUTES: tuple[Route, ...] = (*ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *VIEWS, *SERVICE)
+ROUTES: tuple[Route, ...] = (
+    *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *SETTINGS, *VIEWS, *SERVICE,
+)  # fmt: skip

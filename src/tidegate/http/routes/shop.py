@@ -49,6 +49,7 @@ async def propose_exception(call: Call) -> AnyAnswer:
         call.principal,
         body.note,
         PROPOSAL_TTL_MS,
+        call.command_id if call.id_is_given else "",
     )
     return json_answer(_shown(proposal), 202)
 
