@@ -150,7 +150,8 @@ def test_a_lost_answer_names_the_id_to_repeat_it_with(monkeypatch: pytest.Monkey
         f"tidegate: the connection was lost. What to do: repeat it with --id {sent['id']}: "
         "it counts once 重发只计一次\n"
     )
-    with scripted(LOST) as (_, address):
+    waits = {"proposals": [{"proposal": "0" * 32, "content": {}}]}
+    with scripted(answer(200, json.dumps(waits).encode()), LOST) as (_, address):
         _, err = run(address, "exception", "withdraw", "0" * 32, code=2)
     assert err == (
         "tidegate: the connection was lost before the answer. What to do: look how it is now, "

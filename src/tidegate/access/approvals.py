@@ -145,7 +145,9 @@ class Approvals:
                 is_own = self._token_of(there.proposer_key) == proposer.person_token
                 if is_own and there.digest == proposal.digest:
                     return there
-                raise AccessRefused("this id named another proposal before; look at what waits, or use a new one")
+                raise AccessRefused(
+                    "this id named another proposal before; look at what waits, or use a new one"
+                )
             self._check_room(db, shop)
             db.execute(
                 "INSERT INTO proposal (id, shop, content, digest, proposer_key, reason, "
