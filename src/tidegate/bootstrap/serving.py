@@ -15,6 +15,7 @@ from tidegate.bootstrap.roles import ServeSettings
 from tidegate.bootstrap.upkeep import Upkeep
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
+from tidegate.engine.warm import warm
 from tidegate.http.doors import ShopParts, make_doors
 from tidegate.http.server import HttpServer, Listen
 from tidegate.journal.archive import ArchivePolicy
@@ -43,6 +44,7 @@ class DeskProcess:
         if settings.packed:
             require_short(self.paths.packed_socket)
         require_free(settings.host, settings.port)
+        warm()  # now, not when the first hold ends; minutes where nothing is compiled yet
         self.clock = SystemClock()
         self.access = bootstrap.open_access(self.paths, self.clock)
         self.shops: list[bootstrap.OpenShop] = []
