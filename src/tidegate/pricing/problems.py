@@ -25,7 +25,7 @@ class Problem(msgspec.Struct, frozen=True):
         place = ".".join(str(part) for part in self.path)
         where = " ".join(part for part in (self.promotion, place) if part)
         line = f"line {self.line}: " if self.line else ""
-        return f"{line}{where}: {self.why}; {self.mend}"
+        return f"{line}{where + ': ' if where else ''}{self.why}; {self.mend}"
 
 
 class PromotionsRefused(ValueError):

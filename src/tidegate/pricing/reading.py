@@ -244,6 +244,7 @@ def places(node: Node, path: Path = ()) -> Iterator[tuple[Path, int]]:
 
 
 # What a struct calls a field, where the file's name is not the same without its unit.
+SAID_BY_A_DEAL = ("tiers", "off", "spend", "pieces")
 FILE_NAMES = {"pay_bp": "discount", "shop_share_bp": "shop_share"}
 
 
@@ -252,6 +253,8 @@ def line_of(lines: dict[Path, int], path: Path) -> int:
     steps = path[1:] if path[:1] == ("effect",) else path
     named = tuple(FILE_NAMES.get(part, without_unit(part)) if isinstance(part, str) else part
                   for part in steps)  # fmt: skip
+    if named and named[:1] not in lines and named[0] in SAID_BY_A_DEAL and ("deal",) in lines:
+        return lines["deal",]
     while named not in lines and named:
         named = named[:-1]
     return lines.get(named, 0)

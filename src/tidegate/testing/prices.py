@@ -35,7 +35,7 @@ def promotion(
     **more: Any,  # noqa: ANN401 -- any other field of a promotion
 ) -> Promotion:
     """A promotion on everything, all that day long, unless `more` says otherwise."""
-    given = {"scope": ALL, "start_ms": START_MS, "end_ms": END_MS} | more
+    given: dict[str, Any] = {"scope": ALL, "start_ms": START_MS, "end_ms": END_MS} | more
     return Promotion(code=code, level=level, effect=effect, **given)
 
 
