@@ -24,6 +24,8 @@ STEADY_S = 60.0  # who lived so long is started again at once
 LOOK_S = 0.2
 STOP_S = 40.0
 
+SUPERVISOR = "TIDEGATE_SUPERVISOR"  # its process number, for the two that it starts
+
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
@@ -97,7 +99,9 @@ class Supervisor:
         return desk.returncode
 
     def _start(self, role: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(self._command(role))
+        return subprocess.Popen(
+            self._command(role), env={**os.environ, SUPERVISOR: str(os.getpid())}
+        )
 
     def _stop(self, desk: "subprocess.Popen[bytes]") -> None:
         self._stopping.set()
@@ -116,8 +120,11 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def die_with_parent() -> None:
-    """End this process when its supervisor is gone: nobody would stop it otherwise."""
-    parent = os.getppid()
+    """End this process when its supervisor is gone: nobody would stop it otherwise.
+
+    The supervisor says who it is: it may be gone before this process can ask.
+    """
+    parent = int(os.environ.get(SUPERVISOR) or os.getppid())
 
     def watch() -> None:
         while os.getppid() == parent:
