@@ -18,7 +18,7 @@ from tidegate.access.store import AccessUnavailable
 from tidegate.desk.answers import DeskBusy, DeskUnready, ManyDecided, Undecided
 from tidegate.packed import wire
 from tidegate.packed.grants import Authorise
-from tidegate.record.lines import LINE, OPERATION
+from tidegate.record.lines import LINE, OPERATION, Array
 
 BUFFER_BYTES = wire.ASK.size + wire.ROWS_MAX * LINE.itemsize
 KEY_BYTES_MAX = 256
@@ -180,7 +180,7 @@ class PackedDoor(asyncio.BufferedProtocol):
         self._hello = hello
         self._say(self._slot(), wire.DECIDED, ask.tag, "")
 
-    def _ask_desk(self, slot: list[bytes], ask: wire.Ask, rows: Any) -> None:  # noqa: ANN401
+    def _ask_desk(self, slot: list[bytes], ask: wire.Ask, rows: Array) -> None:
         grant = self._authorise(self._hello)
         if grant is None:
             raise wire.FrameRefused("this key does not work here any more")
