@@ -333,6 +333,14 @@ def test_the_schema_in_the_pages_is_made_from_the_types() -> None:
     assert page.read_text("utf-8") == schema_text()
 
 
+def test_the_example_on_the_page_is_read_as_it_stands() -> None:
+    page = (ROOT / "docs" / "reference" / "pricing.md").read_text("utf-8")
+    made = read_yaml(page.partition("```yaml\n")[2].partition("```")[0])
+    (row,) = made.compile().promotions
+    assert (row.code, row.level, row.shop_share_bp) == ("AUTUMN", "shop", 6_000)
+    assert (row.limits.order_discount_fen, row.end_ms - row.start_ms) == (12_000, 86_400_000)
+
+
 def test_a_catalogue_with_a_sku_twice_is_refused() -> None:
     with pytest.raises(PromotionsRefused, match="SKU A stands twice"):
         PriceBook((), (*catalogue(A=100), Sku("A", 200, 1)))

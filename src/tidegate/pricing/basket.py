@@ -41,22 +41,24 @@ class Working:
         self.discounts: list[tuple[int, int, int]] = []  # (place, discount, platform's part)
 
 
-Unit = tuple[int, int, int, int, Working]  # (unit price, line's position, lot, units, line)
+# (unit price, line's position, whether free, lot, units)
+Units = tuple[int, int, bool, int, int]
 
 
-def cheapest_first(lines: Iterable[Working], *, free_only: bool) -> list[Unit]:
-    """The lots of some lines by running unit price, then SKU code, then lot.
+def cheapest_first(lines: Iterable[Working], *, free_only: bool) -> list[Units]:
+    """The lots of some lines by running unit price, then SKU code, then taken ones before free.
 
     `free_only` leaves out units that are taken. The reverse of it is what "dearest first" means.
+    Units that are equal in all three are equal for every rule, so nothing else need be ordered.
     """
     units = [
-        (lot[1], line.position, number, lot[0], line)
+        (lot[1], line.position, not lot[2], number, lot[0])
         for line in lines
         for number, lot in enumerate(line.lots)
         if not (free_only and lot[2])
     ]
     if len(units) > 1:
-        units.sort(key=lambda unit: unit[:3])
+        units.sort()
     return units
 
 

@@ -8,7 +8,7 @@ that a group has taken count in no other group.
 
 from collections.abc import Sequence
 
-from tidegate.pricing.basket import Lot, Unit, Working, cheapest_first, free_units
+from tidegate.pricing.basket import Lot, Units, Working, cheapest_first, free_units
 from tidegate.pricing.effects import AddOn, CheapestFree, Gift, NPieces, NthPiece
 from tidegate.pricing.result import NO_EFFECT, NOT_REACHED
 from tidegate.pricing.rounding import platform_part
@@ -99,11 +99,11 @@ def portions_of_lines(
 
 
 def portion_out(
-    portions: Portions, units: Sequence[Unit], first: int, count: int, lower: Lower | None
+    portions: Portions, units: Sequence[Units], first: int, count: int, lower: Lower | None
 ) -> None:
     """Give the units numbered from `first` (from 0) on, `count` of them, to `lower`."""
     seen = 0
-    for _, position, number, held, _ in units:
+    for _, position, _, number, held in units:
         start, end = max(seen, first), min(seen + held, first + count)
         if start < end:
             portions.setdefault((position, number), []).append((end - start, lower))
