@@ -45,6 +45,7 @@ class Reason(IntEnum):
     APPROVAL_MISSING = 65
     OUT_OF_BOUNDS = 66
     CLOCK_JUMPED = 67
+    PRICING_MOVED = 68
 
 
 class ReasonText(NamedTuple):
@@ -158,5 +159,11 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         True,
         "the clock jumped; a person must confirm the time",
         "时钟跳变，需人工确认",
+    ),
+    Reason.PRICING_MOVED: ReasonText(
+        "pricing_moved",
+        True,
+        "prices or promotions changed since this was checked; check again",
+        "核价后价格或促销已变更，请重新核价",
     ),
 }

@@ -88,6 +88,25 @@ def code_put(s: State, cat: Catalogue, fact: f.CodePut) -> None:
         note_version(s, fact.pricing_version)
 
 
+def promotion_published(s: State, cat: Catalogue, fact: f.PromotionPublished) -> None:
+    """A promotion's document is in force, or gone. Every older quote is stale."""
+    cat.promotions[fact.code] = fact.number
+    cat.published.pop(fact.code, None)
+    cat.published_exceptions.pop(fact.code, None)
+    if fact.document:
+        cat.published[fact.code] = fact.document
+        if fact.exception:
+            cat.published_exceptions[fact.code] = fact.exception
+    s.promotions[fact.number]["known"] = 1
+    prices_from(s, fact.pricing_version)
+
+
+def prices_from(s: State, version: int) -> None:
+    """Quotes from before this version are stale."""
+    s.scalars[lo.PRICES_FROM] = version
+    note_version(s, version)
+
+
 def group_put(s: State, cat: Catalogue, fact: f.GroupPut) -> None:
     """A group's SKUs are set."""
     cat.groups[fact.code] = fact.number
@@ -137,6 +156,8 @@ def flag_set(s: State, _: Catalogue, fact: f.FlagSet) -> None:
     else:
         before = int((s.skus if fact.scope == "sku" else s.promotions)[fact.number]["flags"])
     s.scalars[lo.PAUSES] += (fact.flags & lo.PAUSED) - (before & lo.PAUSED)
+    if fact.pricing_version:
+        prices_from(s, fact.pricing_version)
     if fact.scope == "shop":
         s.scalars[lo.SHOP_FLAGS] = fact.flags
     elif fact.scope == "sku":
@@ -168,7 +189,8 @@ def clock_confirmed(_: State, __: Catalogue, ___: f.ClockConfirmed) -> None:
 
 
 FOLDS: dict[type[f.Fact], Callable[[State, Catalogue, Any], None]] = {
-    f.SkuPut: sku_put, f.CodePut: code_put, f.GroupPut: group_put, f.RulePut: rule_put,
+    f.SkuPut: sku_put, f.CodePut: code_put, f.PromotionPublished: promotion_published,
+    f.GroupPut: group_put, f.RulePut: rule_put,
     f.StockChanged: stock_changed, f.FlagSet: flag_set, f.ExceptionPut: exception_put,
     f.PolicySet: policy_set, f.ClockConfirmed: clock_confirmed,
 }  # fmt: skip

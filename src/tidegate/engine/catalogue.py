@@ -21,6 +21,8 @@ class Catalogue(msgspec.Struct):
     channel_kinds: dict[str, str] = {}
     channel_pools: dict[str, int] = {}
     promotions: dict[str, int] = {}
+    published: dict[str, str] = {}  # promotions' documents, as the guard checked them
+    published_exceptions: dict[str, int] = {}  # under which one sells what was not proved
     groups: dict[str, int] = {}
     group_skus: dict[int, list[int]] = {}
     rules: dict[str, int] = {}

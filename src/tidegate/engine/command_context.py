@@ -56,3 +56,9 @@ def code_ok(code: str) -> str:
     if not code or len(code) > f.CODE_MAX or not code.isprintable():
         raise Refused(Reason.OUT_OF_BOUNDS)
     return code
+
+
+def numbered(table: dict[str, int], code: str, first: int, most: int) -> int:
+    """The number a code has, or the next one."""
+    code_ok(code)
+    return table[code] if code in table else bound(len(table) + first, first, most)

@@ -10,7 +10,21 @@ from typing import Any
 from tidegate.domain.reasons import Reason
 from tidegate.engine import layout as lo
 from tidegate.engine.catalogue import Catalogue, Place, place_key, plan_of
-from tidegate.engine.command_context import STOCK_MAX, Context, Refused, bound, code_ok, known
+from tidegate.engine.command_context import (
+    STOCK_MAX,
+    Context,
+    Refused,
+    bound,
+    code_ok,
+    known,
+    numbered,
+)
+from tidegate.engine.promotion_commands import (
+    next_version,
+    publish_promotion,
+    put_promotion,
+    withdraw_promotion,
+)
 from tidegate.engine.stock_commands import (
     adjust_stock,
     count_stock,
@@ -28,17 +42,6 @@ EXEMPTABLE = (
     Reason.SHOP_PAUSED, Reason.PROMOTION_PAUSED, Reason.SKU_PAUSED, Reason.ORDER_TOO_LARGE,
     Reason.QUANTITY_BELOW_MINIMUM, Reason.LIMIT_EXCEEDED, Reason.BUDGET_EXHAUSTED,
 )  # fmt: skip
-
-
-def numbered(table: dict[str, int], code: str, first: int, most: int) -> int:
-    """The number a code has, or the next one."""
-    code_ok(code)
-    return table[code] if code in table else bound(len(table) + first, first, most)
-
-
-def next_version(ctx: Context) -> int:
-    """The pricing version after the one in force."""
-    return bound(int(ctx.state.scalars[lo.PRICING_VERSION]) + 1, 1, (1 << 32) - 1)
 
 
 def put_sku(ctx: Context, c: f.PutSku) -> f.Fact:
@@ -97,12 +100,6 @@ def put_channel(ctx: Context, c: f.PutChannel) -> f.Fact:
         raise Refused(Reason.OUT_OF_BOUNDS)
     number = numbered(ctx.catalogue.channels, c.code, 0, 254)
     return f.CodePut("channel", number, c.code, pool=ctx.pool(c.pool), kind=c.kind)
-
-
-def put_promotion(ctx: Context, c: f.PutPromotion) -> f.Fact:
-    """A promotion's fact; its quotes from before are stale."""
-    number = numbered(ctx.catalogue.promotions, c.code, 1, 0xFFFE)
-    return f.CodePut("promotion", number, c.code, pricing_version=next_version(ctx))
 
 
 Plans = list[tuple[str, int, list[int]]]
@@ -231,7 +228,14 @@ def set_flag(ctx: Context, c: f.SetFlag) -> f.Fact:
         table = ctx.state.skus if c.scope == "sku" else ctx.state.promotions
         flags = int(table[number]["flags"])
     bit = FLAG_BITS[c.flag]
-    return f.FlagSet(c.scope, number, flags | bit if c.on else flags & ~bit, c.note[:200])
+    moves = c.flag == "paused" and c.scope == "promotion" and c.target in ctx.catalogue.published
+    return f.FlagSet(
+        c.scope,
+        number,
+        flags | bit if c.on else flags & ~bit,
+        c.note[:200],
+        next_version(ctx) if moves else 0,
+    )
 
 
 def approve_exception(ctx: Context, c: f.ApproveException) -> f.Fact:
@@ -299,7 +303,8 @@ def confirm_clock(ctx: Context, c: f.ConfirmClock) -> f.Fact:
 
 JUDGES: dict[type[f.Command], Callable[[Context, Any], f.Fact]] = {
     f.PutSku: put_sku, f.PutPool: put_pool, f.PutChannel: put_channel,
-    f.PutPromotion: put_promotion, f.PutGroup: put_group, f.PutRule: put_rule,
+    f.PutPromotion: put_promotion, f.PublishPromotion: publish_promotion,
+    f.WithdrawPromotion: withdraw_promotion, f.PutGroup: put_group, f.PutRule: put_rule,
     f.DropRule: drop_rule, f.ReceiveStock: receive_stock, f.AdjustStock: adjust_stock,
     f.CountStock: count_stock, f.MoveStock: move_stock, f.StartRecall: start_recall,
     f.FinishRecall: finish_recall, f.SetFlag: set_flag,

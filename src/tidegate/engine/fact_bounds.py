@@ -47,6 +47,8 @@ def fact_fits(s: State, fact: f.Fact) -> bool:
             most = {"pool": lo.POOLS_MAX, "channel": len(s.channels)}
             number_max = most.get(fact.scope, len(s.promotions))
             return 0 <= fact.number < number_max and 0 <= fact.pool < lo.POOLS_MAX
+        case f.PromotionPublished():
+            return 0 < fact.number < len(s.promotions) and 0 <= fact.exception < len(s.exceptions)
         case f.GroupPut():
             return all(sku in skus for sku in fact.skus) and plans_fit(s, fact.plans)
         case f.RulePut():

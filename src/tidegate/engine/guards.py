@@ -14,6 +14,7 @@ from tidegate.engine.layout import (
     ORDER_AGE_MAX_MS,
     ORDER_MEMORY_S,
     PAUSED,
+    PRICES_FROM,
     QUANTITY_MAX_ORDER,
     SHOP_FLAGS,
     State,
@@ -256,11 +257,16 @@ def too_small(s: State, lines: Array, first: int, last: int, demand: int) -> int
 
 @kernel
 def price_changed(s: State, lines: Array, first: int, last: int) -> int:
-    """A quote made before the last change of a SKU's or promotion's price is stale."""
+    """A quote made before the last change of a SKU's or promotion's price is stale.
+
+    Publishing, withdrawing or pausing a promotion that has a document makes every older one stale.
+    """
     for i in range(first, last):
         quoted = lines[i]["pricing_version"]
         if quoted == 0:
             continue
+        if quoted < s.scalars[PRICES_FROM]:
+            return PRICE_CHANGED
         if s.skus[i64(lines[i]["sku"])]["pricing_version"] > quoted:
             return PRICE_CHANGED
         promotion = i64(lines[i]["promotion"])

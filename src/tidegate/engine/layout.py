@@ -140,8 +140,8 @@ WINDOW_NAMES = ("total", "day", "week", "month", "minute", "second")
     SHOP_PLAN_START, SHOP_PLAN_COUNT, PRICING_VERSION, HOLD_TTL_S, HOLD_TTL_MAX_S, HOLD_CAP,
     LATE_PAYMENT_S, QUANTITY_MAX_ORDER, REFUSAL_MEMORY_S, ORDER_MEMORY_S, ORDER_AGE_MAX_MS,
     LIVE_COUNT, BLOCK_FREE_WORDS, ACCEPTED_COUNT, DECIDED_COUNT, ENTRY_SEQ, PLAN_TOP, RECIPE_TOP,
-    PAUSES,
-) = range(34)  # fmt: skip
+    PAUSES, PRICES_FROM,
+) = range(35)  # fmt: skip
 SCALAR_COUNT = 40
 
 SECRETS = 40  # secret multipliers from the shop's seed

@@ -11,6 +11,8 @@ import msgspec
 from tidegate.record.corrupt import EntryCorrupt
 
 CODE_MAX = 64
+DOCUMENT_BYTES_MAX = 48 * 1024  # of a promotion's document
+VERDICTS = ("proved", "below_floor", "unknown")
 SCOPES = ("shop", "sku", "group", "promotion", "channel", "exception")
 
 
@@ -49,6 +51,29 @@ class PutPromotion(Command, tag="put_promotion", frozen=True):
     """Add a promotion, or note that its price changed."""
 
     code: str
+
+
+class PublishPromotion(Command, tag="publish_promotion", frozen=True):
+    """Put a promotion's document in force, for the window it names, as the price guard checked it.
+
+    `expected_version` is the pricing version it was checked at, `digest` (hex) that of what was
+    checked. What was not proved needs two people and an approved exception to sell under.
+    """
+
+    code: str
+    document: str
+    digest: str
+    expected_version: int
+    verdict: str = "proved"
+    exception: str = ""
+    note: str = ""
+
+
+class WithdrawPromotion(Command, tag="withdraw_promotion", frozen=True):
+    """A promotion ends at once, whatever its window says."""
+
+    code: str
+    note: str = ""
 
 
 class PutGroup(Command, tag="put_group", frozen=True):
@@ -172,9 +197,9 @@ class ConfirmClock(Command, tag="confirm_clock", frozen=True):
 
 
 AnyCommand = (
-    PutSku | PutPool | PutChannel | PutPromotion | PutGroup | PutRule | DropRule | ReceiveStock
-    | AdjustStock | CountStock | MoveStock | StartRecall | FinishRecall | SetFlag
-    | ApproveException | EndException | SetPolicy | ConfirmClock
+    PutSku | PutPool | PutChannel | PutPromotion | PublishPromotion | WithdrawPromotion
+    | PutGroup | PutRule | DropRule | ReceiveStock | AdjustStock | CountStock | MoveStock
+    | StartRecall | FinishRecall | SetFlag | ApproveException | EndException | SetPolicy | ConfirmClock
 )  # fmt: skip
 
 
@@ -206,6 +231,19 @@ class CodePut(Fact, tag="code_put", frozen=True):
     pool: int = 0
     kind: str = ""
     pricing_version: int = 0
+
+
+class PromotionPublished(Fact, tag="promotion_published", frozen=True):
+    """A promotion's document as it is now; an empty one: withdrawn. Older quotes are stale."""
+
+    number: int
+    code: str
+    document: str
+    digest: str
+    verdict: str
+    exception: int
+    pricing_version: int
+    note: str = ""
 
 
 class GroupPut(Fact, tag="group_put", frozen=True):
@@ -252,6 +290,7 @@ class FlagSet(Fact, tag="flag_set", frozen=True):
     number: int
     flags: int
     note: str = ""
+    pricing_version: int = 0  # not 0: quotes from before are stale
 
 
 class ExceptionPut(Fact, tag="exception_put", frozen=True):
@@ -282,8 +321,8 @@ class ClockConfirmed(Fact, tag="clock_confirmed", frozen=True):
 
 
 AnyFact = (
-    SkuPut | CodePut | GroupPut | RulePut | StockChanged | FlagSet | ExceptionPut | PolicySet
-    | ClockConfirmed
+    SkuPut | CodePut | PromotionPublished | GroupPut | RulePut | StockChanged | FlagSet
+    | ExceptionPut | PolicySet | ClockConfirmed
 )  # fmt: skip
 
 
