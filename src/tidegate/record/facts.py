@@ -199,7 +199,8 @@ class ConfirmClock(Command, tag="confirm_clock", frozen=True):
 AnyCommand = (
     PutSku | PutPool | PutChannel | PutPromotion | PublishPromotion | WithdrawPromotion
     | PutGroup | PutRule | DropRule | ReceiveStock | AdjustStock | CountStock | MoveStock
-    | StartRecall | FinishRecall | SetFlag | ApproveException | EndException | SetPolicy | ConfirmClock
+    | StartRecall | FinishRecall | SetFlag | ApproveException | EndException | SetPolicy
+    | ConfirmClock
 )  # fmt: skip
 
 
