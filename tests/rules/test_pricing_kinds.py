@@ -27,7 +27,17 @@ from tidegate.pricing.effects import (
     Tier,
 )
 from tidegate.pricing.price import BasketRefused, price
-from tidegate.pricing.promotion import Basket, Buyer, Buyers, Level, Limits, Line, Scope, Sku
+from tidegate.pricing.promotion import (
+    Basket,
+    Budget,
+    Buyer,
+    Buyers,
+    Level,
+    Limits,
+    Line,
+    Scope,
+    Sku,
+)
 from tidegate.pricing.result import GiftLine, LineDiscount, PromotionTotal
 from tidegate.testing.prices import END_MS, NOW_MS, START_MS, basket, catalogue, priced, promotion
 
@@ -321,3 +331,63 @@ def test_a_million_units_cost_no_more_to_price_than_one() -> None:
     result = priced(rows, SHOP, basket(A=1_000_000))
     # 333,333 units at 5,000 and 666,667 at 10,000; all but the dearest one then at 90 %.
     assert result.goods_fen == 333_333 * 4_500 + 666_666 * 9_000 + 10_000
+
+
+def test_payers_are_taken_too_and_what_lies_between_is_free_for_the_next() -> None:
+    rows = [
+        promotion("TRIO", "item", CheapestFree(3), priority=1),
+        promotion("PAIR", "item", NthPiece(2, 5_000), priority=2),
+    ]
+    # Of five: one free, the two dearest pay, and two are left to make a pair.
+    result = priced(rows, SHOP, basket(A=2, B=2, C=1))
+    assert [line.payable_fen for line in result.lines] == [20_000, 9_000, 0]
+    assert priced(rows, SHOP, basket(A=2, B=1, C=1)).goods_fen == 26_000
+
+
+def test_a_band_prices_units_that_a_group_has_taken() -> None:
+    rows = [
+        promotion("PAIR", "item", CheapestFree(2), priority=1),
+        promotion("BAND", "item", NPieces((PieceTier(2, 5_000),), "units_in_band"), priority=2),
+    ]
+    assert priced(rows, SHOP, basket(A=3)).goods_fen == 15_000
+
+
+def test_an_add_on_takes_the_dearest_units_that_are_asked_for() -> None:
+    rows = [
+        promotion("PLUS", "item", AddOn({"C": 100}, pieces=1), priority=1),
+        promotion("PAIR", "item", CheapestFree(2), priority=2, scope=Scope(skus=("A", "B"))),
+    ]
+    result = priced(rows, SHOP, basket(A=1, B=2, C=1))  # A pays for C, so the pair is of B
+    assert [line.payable_fen for line in result.lines] == [10_000, 6_000, 100]
+
+
+def test_a_book_tells_which_of_its_promotions_price_units_and_which_may_be_absent() -> None:
+    rows = [
+        promotion("U", "item", PercentOff(9_000)),
+        promotion("S", "shop", AmountOff(1), opt_in=True),
+        promotion("T", "shop", AmountOff(1), budget=Budget(units=5)),
+    ]
+    book = PriceBook(rows, SHOP)
+    assert [rule.code for rule in book.rules] == ["U", "S", "T"]
+    assert (book.units_mask, book.chosen_mask, book.may_run_out_mask) == (0b001, 0b010, 0b100)
+    assert (book.automatic_mask, book.masks) == (0b101, [0b111, 0b111, 0b111])
+
+
+def test_a_lines_receivable_is_what_the_buyer_and_the_platform_pay_for_it() -> None:
+    rows = [promotion("S", "platform", AmountOff(1_000), shop_share_bp=3_000)]
+    result = priced(rows, SHOP, basket(A=1, B=1))
+    assert [(line.payable_fen, line.receivable_fen) for line in result.lines] == [
+        (9_375, 9_813),  # 437.5 of the platform's 700: the broken fen goes to the smaller code
+        (5_625, 5_887),
+    ]
+    assert (result.goods_fen, result.receivable_fen) == (15_000, 15_700)
+
+
+def test_one_book_keeps_buyers_apart() -> None:
+    book = PriceBook([promotion("N", "shop", AmountOff(500), buyers=Buyers(new=True))], SHOP)
+    found = [
+        price(book, basket(A=1), Buyer(new=new, level=level), (), NOW_MS).goods_fen
+        for new in (False, True, False)
+        for level in ("", "gold")
+    ]
+    assert found == [10_000, 10_000, 9_500, 9_500, 10_000, 10_000]
