@@ -24,6 +24,7 @@ from tidegate import bootstrap
 from tidegate.access.roles import Role
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
+from tidegate.engine.warm import warm
 from tidegate.http.calls import Doors
 from tidegate.http.doors import ShopParts, make_doors
 from tidegate.http.protocol import DoorProtocol
@@ -255,6 +256,7 @@ def issue_keys(access: bootstrap.Access) -> dict[str, str]:
 
 def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     """Start a server in a thread; how to get the house, and how to close it."""
+    warm()  # as `serve` does: no test waits for the compiler
     clock, paths = SystemClock(), StorePaths(folder)
     access = bootstrap.open_access(paths, clock)
     keys = issue_keys(access)
