@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from tidegate.demo.server import Server, free_port
 
 ZONE = "Asia/Shanghai"
 PEOPLE = {"ann": ("operator", "approver"), "bob": ("operator", "approver"), "vic": ("viewer",)}
+FOLLOW_S = 60.0
 OURS = ("TIDEGATE_", "LC_", "LANG")  # what would change what a command does or says
 
 
@@ -139,6 +141,17 @@ class House:
         """An order of one unit of A from `web`, unless the options say else."""
         base = ("--channel", "web", "--sku", "A", "--receivable-fen", str(fen), "--id", order)
         return self.did("order", "place", *base, *options)
+
+    def until_followed(self) -> None:
+        """Until the views have taken in everything: before, they know no code."""
+        until_s = time.monotonic() + FOLLOW_S
+        while any(shop["views_lag_entries"] for shop in self.ready()["shops"]):
+            assert time.monotonic() < until_s, "the views do not follow"
+
+    def ready(self) -> Any:  # noqa: ANN401  JSON
+        """What `/ready` says."""
+        with urllib.request.urlopen(f"{self.address}/ready") as answer:
+            return json.load(answer)
 
     def available(self, sku: str, channel: str = "web") -> int:
         """Units on sale."""

@@ -309,6 +309,7 @@ def test_events_are_followed_from_any_entry(house: House) -> None:
     first = house.place("E-1", "--account", "u7", "--paid", "--json").document["seq"]
     house.did("pause", "--sku", "A")
     house.did("resume", "--sku", "A")
+    house.until_followed()
     said = house.did("events", "--after", str(first - 1), "--count", "3", "--json")
     found = [json.loads(line) for line in said.out.splitlines()]
     assert [(event["seq"], event["event"], event["reason"]) for event in found] == [
