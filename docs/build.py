@@ -17,6 +17,8 @@ import typer.main
 from typer._click import Command, Context  # typer publishes no name for what it hands us
 from typer.core import TyperGroup
 
+from tidegate.channels.capabilities import TOPICS, cells
+from tidegate.channels.capability_cells import TABLE
 from tidegate.cli.main import app
 from tidegate.domain.reasons import REASON_TEXTS, Reason
 
@@ -47,6 +49,13 @@ HTTP_HEAD = """# HTTP
 
 Every route, from the OpenAPI document that the server itself gives at `/openapi.json`. Errors are
 `application/problem+json` (RFC 9457) on every route.
+"""
+CHANNELS_HEAD = """# What channels can do
+
+What code may ask of each kind of channel. Marks: **V** read in a stored copy of a primary
+document; **V-** in a third party's copy only; **K** trade knowledge, to be verified; **own** defined
+by this project. An empty cell is unknown: code then takes the safe way (read back and set instead of
+adding; ready for a refusal; units that came back are not offered twice; the seller closes nothing).
 """
 
 
@@ -142,9 +151,26 @@ def http_page(document: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
+def channels_page() -> str:
+    """The capability table: a section a kind of channel, a row a topic."""
+    parts = [MADE.format(source="tidegate.channels.capability_cells"), CHANNELS_HEAD]
+    for row in TABLE:
+        parts.append(f"\n## {row.english} {row.chinese} (`{row.kind}`)\n\n")
+        rows = [
+            (" ".join(TOPICS[topic]), str(cell.value or ""), cell.mark, cell.dated, cell.source)
+            for topic, cell in cells(row)
+        ]
+        parts.append(table(("", "value", "mark", "read", "source"), rows))
+    return "".join(parts)
+
+
 def pages() -> dict[str, str]:
     """Every page by file name; a page whose source does not exist is left out."""
-    made = {"reasons.md": reasons_page(), "cli.md": cli_page()}
+    made = {
+        "reasons.md": reasons_page(),
+        "cli.md": cli_page(),
+        "channels.md": channels_page(),
+    }
     document = openapi_document()
     if document is not None:
         made["http.md"] = http_page(document)

@@ -35,7 +35,7 @@ def load_build() -> ModuleType:
 BUILD = load_build()
 
 
-@pytest.mark.parametrize("page", ["reasons.md", "cli.md", "http.md"])
+@pytest.mark.parametrize("page", ["reasons.md", "cli.md", "http.md", "channels.md"])
 def test_a_reference_page_is_what_the_code_says(page: str) -> None:
     made = BUILD.pages()
     if page not in made:
