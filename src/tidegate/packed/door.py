@@ -25,6 +25,9 @@ KEY_BYTES_MAX = 256
 HELLO_BYTES = wire.ASK.size + KEY_BYTES_MAX  # all that there is room for before the hello
 HELLO_S = 10.0
 ASKS_WAITING_MAX = 64
+# Answers that are not read yet, in bytes: those of fifteen full frames. Less would make a front
+# process that sends a few frames before it reads wait for ever.
+UNREAD_BYTES_MAX = 4 << 20
 WIDTHS = {wire.HELLO: 1, wire.ORDERS: LINE.itemsize, wire.OPERATIONS: OPERATION.itemsize}
 
 
@@ -61,6 +64,7 @@ class PackedDoor(asyncio.BufferedProtocol):
         """A front process connected."""
         # Not checked by isinstance: uvloop's transports are none of asyncio's classes.
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=UNREAD_BYTES_MAX)
         if self._turned_away:
             self.refuse(self._turned_away)
             return
