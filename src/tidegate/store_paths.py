@@ -23,6 +23,11 @@ class ShopPaths(NamedTuple):
         return self.folder / "views.db"
 
     @property
+    def publishing(self) -> Path:
+        """Drafts of promotions; what is in force stands in the journal."""
+        return self.folder / "publishing.db"
+
+    @property
     def trees(self) -> Path:
         """Per-event trees and signed heads."""
         return self.folder / "trees.db"

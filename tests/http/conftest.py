@@ -266,8 +266,12 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
         shops[name] = bootstrap.open_shop(paths, name, clock, ROOM)
     exchanges = {name: IdentityExchange(shop.identity) for name, shop in shops.items()}
     views = {name: bootstrap.open_views(shops[name]) for name in SHOPS}
+    prices = {name: bootstrap.open_publishing(shops[name], clock) for name in SHOPS}
     doors = make_doors(
-        [ShopParts(name, shops[name].desk, exchanges[name], views[name]) for name in SHOPS],
+        [
+            ShopParts(name, shops[name].desk, exchanges[name], views[name], prices[name])
+            for name in SHOPS
+        ],
         access.authenticator,
         bootstrap.open_approvals(access),
         clock,
@@ -280,9 +284,11 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
         for name in SHOPS:
             shops[name].desk.start()
             exchanges[name].start(shops[name].desk.storage.submit)
+            prices[name].start()
 
     async def stop() -> None:
         for name in SHOPS:
+            await prices[name].stop()
             await exchanges[name].stop()
             await shops[name].desk.stop()
             shops[name].identity.close()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         open_access,
         open_approvals,
         open_history,
+        open_publishing,
         open_shop,
     )
     from tidegate.bootstrap.stores import NoSuchStore, existing_store, new_store
@@ -46,6 +47,7 @@ __all__ = [
     "open_access",
     "open_approvals",
     "open_history",
+    "open_publishing",
     "open_shop",
     "open_views",
     "reading_shop",

@@ -56,20 +56,28 @@ class DeskProcess:
             )  # fmt: skip
             self.shops.append(shop)
         self.exchanges = {shop.name: IdentityExchange(shop.identity) for shop in self.shops}
+        self.prices = {
+            shop.name: bootstrap.open_publishing(shop, self.clock) for shop in self.shops
+        }
         self.views = {shop.name: bootstrap.open_views(shop) for shop in self.shops}
         policy = ArchivePolicy(settings.keep_entries, settings.segment_mib << 20)
         self.upkeep = Upkeep(
             self.paths.root, self.shops, self.access.authenticator, self.clock, policy
         )
+        for name, prices in self.prices.items():
+            self.upkeep.tell(name, prices.watching.remark)
         self._packed: asyncio.AbstractServer | None = None
         self._packed_doors: PackedDoors | None = None
 
     def run(self) -> None:
         """Serve until told to stop."""
         parts = [
-            ShopParts(shop.name, shop.desk, self.exchanges[shop.name], self.views[shop.name])
+            ShopParts(
+                shop.name, shop.desk, self.exchanges[shop.name], self.views[shop.name],
+                self.prices[shop.name],
+            )
             for shop in self.shops
-        ]
+        ]  # fmt: skip
         approvals = bootstrap.open_approvals(self.access)
         doors = make_doors(parts, self.access.authenticator, approvals, self.clock)
         listen = Listen(self.settings.host, self.settings.port)
@@ -79,6 +87,7 @@ class DeskProcess:
         for shop in self.shops:
             shop.desk.start()
             self.exchanges[shop.name].start(shop.desk.storage.submit)
+            self.prices[shop.name].start()
         if self.settings.packed:
             await self._open_packed()
         self.upkeep.start()
@@ -89,6 +98,7 @@ class DeskProcess:
             self.paths.packed_socket.unlink(missing_ok=True)
         await self.upkeep.stop()
         for shop in self.shops:
+            await self.prices[shop.name].stop()
             await self.exchanges[shop.name].stop()
             await shop.desk.stop()
             shop.identity.close()

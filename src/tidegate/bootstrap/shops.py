@@ -35,6 +35,7 @@ from tidegate.journal.protocol import Head, JournalError
 from tidegate.journal.sqlite import SqliteJournal
 from tidegate.people.filter import clean
 from tidegate.people.identity import IdentityTable, IdentityUnavailable, WrongKey
+from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.record.entry import EntryTooNew
 from tidegate.record.facts import SetPolicy
 from tidegate.record.lines import KEY_KINDS
@@ -185,6 +186,11 @@ def open_shop(
     opened_ms = clock.now_ms()
     shop.days.believe(lambda: max(opened_ms, desk.machine.now_ms))  # no jump of the wall clock
     return OpenShop(name, paths, secrets, desk, journal, shop.identity, shop.days, shop.recovered)
+
+
+def open_publishing(shop: OpenShop, clock: Clock) -> ShopPublishing:
+    """A served shop's prices, drafts and watch. Raises storage's errors."""
+    return ShopPublishing(shop.desk, shop.paths.publishing, clock.now_ms)
 
 
 @contextmanager

@@ -143,6 +143,7 @@ class Upkeep:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._glancing: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._tellers: dict[str, list[Callable[[], str]]] = {}
         known = read_upkeep(root).shops
         self.shops = [
             ShopUpkeep(shop, policy, clock, known.get(shop.name, ShopUpkeepStatus()).swept)
@@ -151,6 +152,10 @@ class Upkeep:
         self.chores = [chore for shop in self.shops for chore in self._chores(shop)]
         self.chores.append(Chore("keys", KEYS_EVERY_S, authenticator.flush_used))
         self.chores.append(Chore("status", STATUS_EVERY_S, self._write_status))
+
+    def tell(self, shop: str, teller: Callable[[], str]) -> None:
+        """Ask `teller`, on the loop, what people should know of a shop while orders go on."""
+        self._tellers.setdefault(shop, []).append(teller)
 
     def _chores(self, shop: ShopUpkeep) -> list[Chore]:
         return [
@@ -201,6 +206,7 @@ class Upkeep:
         """What is not as it should be while orders go on; "" when all is."""
         name = shop.name
         found = [shop.disk] if shop.disk else []
+        found += [said for tell in self._tellers.get(name, ()) if (said := tell())]
         silent_ms = now_ms - max(followers.written_ms, self._began_ms)
         if silent_ms > QUIET_MS:
             found.append(

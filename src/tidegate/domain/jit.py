@@ -9,9 +9,11 @@ inlined (`forceinline`): handing the tables on took half of what was left.
 
 Compiled code is cached beside the sources. Numba looks only at the file that a function stands in;
 since functions are inlined into each other, a cached one is used only while every source of the
-kernel is what it was (`sources_stamp`).
+kernel is what it was (`sources_stamp`). The watch has kernel functions and a stamp of its own, so
+that a change in it leaves the engine's compiled code as it is.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable
@@ -40,13 +42,14 @@ OPTIONS: dict[str, Any] = {
     "forceinline": True,
 }
 KERNEL_PACKAGES = ("domain", "engine", "record")
+WATCH_PACKAGES = ("domain", "record", "watch")
 CONSTANTS = ("layout.py", "lines.py", "reasons.py")  # numbers that kernel functions are built with
 
 
-def sources_stamp(package: Path) -> str:
+def sources_stamp(package: Path, packages: tuple[str, ...] = KERNEL_PACKAGES) -> str:
     """A hash over every source file that a kernel function may be inlined from."""
     total = hashlib.sha256()
-    for name in KERNEL_PACKAGES:
+    for name in packages:
         for path in sorted((package / name).glob("*.py")):
             source = path.read_bytes()
             if b"\n@kernel\n" in source or path.name in CONSTANTS:
@@ -55,6 +58,12 @@ def sources_stamp(package: Path) -> str:
 
 
 STAMP = "" if UNCOMPILED else sources_stamp(Path(__file__).parents[1])
+
+
+@functools.cache
+def watch_stamp() -> str:
+    """The stamp of the watch's kernel functions, worked out when the first is needed."""
+    return sources_stamp(Path(__file__).parents[1], WATCH_PACKAGES)
 
 
 def kernel(function: F) -> F:
@@ -66,6 +75,7 @@ def kernel(function: F) -> F:
     compiled: Any = njit(**OPTIONS)(function)
     # Numba has no public way to say what else a cached function depends on.
     file = compiled._cache._cache_file  # noqa: SLF001 -- see above
-    file._source_stamp = (file._source_stamp, STAMP)  # noqa: SLF001 -- see above
+    stamp = watch_stamp() if function.__module__.startswith("tidegate.watch.") else STAMP
+    file._source_stamp = (file._source_stamp, stamp)  # noqa: SLF001 -- see above
     kept: F = compiled
     return kept

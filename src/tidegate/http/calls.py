@@ -22,6 +22,7 @@ from tidegate.http.order_headers import OrderHeaders
 from tidegate.http.orders_fast import OrderDoor
 from tidegate.http.ports import Approvals, Clock, Desk, Exchange, Views
 from tidegate.http.texts import check_texts
+from tidegate.publishing.shop_publishing import ShopPublishing
 
 BODY_IN_HANDLER = "handler"  # the route reads its body by itself
 
@@ -36,6 +37,7 @@ class ShopDoors:
     views: Views
     orders: OrderDoor
     sales: OrderDoor
+    prices: ShopPublishing | None = None  # None: this shop prices and publishes nothing
 
 
 @dataclass
@@ -104,6 +106,13 @@ class Call:
         """The shop in the path."""
         assert self.place is not None, "a route without a shop has no doors"
         return self.place
+
+    @property
+    def prices(self) -> ShopPublishing:
+        """The shop's prices and what is published. Raises Problem where there are none."""
+        if self.shop.prices is None:
+            raise Problem(NOT_FOUND, "this shop publishes nothing here", "该店铺在此不发布促销")
+        return self.shop.prices
 
 
 Handler = Callable[[Call], Awaitable[AnyAnswer]]

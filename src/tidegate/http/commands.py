@@ -3,6 +3,7 @@
 Who asked stands on record as a token. A command is never retried here.
 """
 
+from tidegate.desk.answers import CommandAnswer
 from tidegate.domain.reasons import Reason
 from tidegate.http.calls import AnyAnswer, Call, json_answer
 from tidegate.http.errors import REFUSED, refusal_document
@@ -18,6 +19,11 @@ async def give(call: Call, command: Command) -> AnyAnswer:
 async def give_approved(call: Call, command: Command, actor: int, approver: int) -> AnyAnswer:
     """Let the desk decide a command that `actor` asked for and `approver` agreed to."""
     answer = await call.shop.desk.command(command, call.command_id, actor, approver)
+    return command_answer(call, answer)
+
+
+def command_answer(call: Call, answer: CommandAnswer) -> AnyAnswer:
+    """What the desk decided of a command."""
     if answer.reason != Reason.ACCEPTED:
         figures = {"id": call.command_id, "seq": answer.seq}
         if answer.duplicate:

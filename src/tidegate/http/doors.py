@@ -13,6 +13,7 @@ from tidegate.http.gate import Gate
 from tidegate.http.metrics import Counters
 from tidegate.http.orders_fast import OrderDoor
 from tidegate.http.ports import Access, Approvals, Clock, Desk, Exchange, Views
+from tidegate.publishing.shop_publishing import ShopPublishing
 
 NEW_IDS_PER_S = 50_000.0  # from one key
 NEW_IDS_BURST = 100_000
@@ -26,6 +27,7 @@ class ShopParts:
     desk: Desk
     exchange: Exchange
     views: Views
+    prices: ShopPublishing | None = None
 
 
 def make_doors(
@@ -44,9 +46,14 @@ def make_doors(
     made: dict[str, ShopDoors] = {}
     for shop in shops:
         counts = counters.shop(shop.name)
+        books = shop.prices.books if shop.prices is not None else None
         orders, sales = (
-            OrderDoor(shop.name, shop.desk, shop.exchange, gate, clock, counts, is_fact=is_fact)
+            OrderDoor(
+                shop.name, shop.desk, shop.exchange, gate, clock, counts, books, is_fact=is_fact
+            )
             for is_fact in (False, True)
         )
-        made[shop.name] = ShopDoors(shop.name, shop.desk, shop.exchange, shop.views, orders, sales)
+        made[shop.name] = ShopDoors(
+            shop.name, shop.desk, shop.exchange, shop.views, orders, sales, shop.prices
+        )
     return Doors(made, gate, clock, counters, approvals, __version__)

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from tidegate.http.schemas import Order
 
 _REQUIRED_FIELDS = 5
-_REQUIRED_IN_LINE = 3
+_REQUIRED_IN_LINE = 2
 _TIME = b'"placed_at":"'  # a quote inside a string is escaped, so this is always the key
 
 
@@ -50,13 +50,23 @@ def _set_fields(order: Order) -> int:
         + (order.platform_fen is not UNSET)
         + (order.pricing_version is not UNSET)
         + (order.verified is not UNSET)
+        + (order.choices is not UNSET)
     )
     for line in order.lines:
         count += (
             _REQUIRED_IN_LINE
+            + (line.receivable_fen is not UNSET)
             + (line.promotion is not UNSET)
             + (line.exception is not UNSET)
             + (line.gift_of is not UNSET)
+        )
+    about = order.buyer_class
+    if about is not UNSET:
+        count += (
+            1
+            + (about.new is not UNSET)
+            + (about.level is not UNSET)
+            + (about.region is not UNSET)
         )
     buyer = order.buyer
     if buyer is not UNSET:

@@ -92,12 +92,15 @@ EXPECTATION_FAILED = Kind(
 APPROVAL_NEEDED = Kind(
     "approval_needed", 1020, 409, False, "a different person must approve this", "须由另一人批准"
 )
+NOT_PUBLISHABLE = Kind(
+    "not_publishable", 1021, 409, False, "this draft is not as far as that", "该草稿尚不能发布"
+)
 
 KINDS: tuple[Kind, ...] = (
     MALFORMED, NOT_AUTHENTICATED, NOT_PERMITTED, NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT,
     BODY_TOO_LARGE, URL_TOO_LONG, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, PERSONAL_DATA, ID_MISMATCH,
     RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, BUSY, UNDECIDED, UNREADY, EXPECTATION_FAILED,
-    APPROVAL_NEEDED,
+    APPROVAL_NEEDED, NOT_PUBLISHABLE,
 )  # fmt: skip
 _BY_STATUS = {kind.status: kind for kind in reversed(KINDS)} | {503: BUSY, 409: APPROVAL_NEEDED}
 

@@ -13,6 +13,8 @@ from tidegate.http.errors import (
     APPROVAL_NEEDED,
     BUSY,
     INTERNAL,
+    NOT_FOUND,
+    NOT_PUBLISHABLE,
     UNDECIDED,
     UNPROCESSABLE,
     UNREADY,
@@ -21,6 +23,10 @@ from tidegate.http.errors import (
 from tidegate.people.exchange import ExchangeBusy
 from tidegate.people.identity import IdentityUnavailable
 from tidegate.people.normalise import IdentityMalformed
+from tidegate.pricing.problems import PromotionsRefused
+from tidegate.pricing.publishing import TermsRefused
+from tidegate.publishing.service import DraftMissing, NotPublishable
+from tidegate.publishing.store import DraftsUnavailable, TooManyDrafts
 
 _RETRY_SOON_S = 1.0
 _RETRY_LATER_S = 5.0
@@ -46,9 +52,30 @@ def as_problem(error: BaseException) -> Problem:
         return Problem(UNREADY, str(error), retry_after_s=_RETRY_LATER_S)
     if isinstance(error, IdentityMalformed):
         return Problem(UNPROCESSABLE, f"buyer: {error}")
+    known = publishing_problem(error)
+    if known is not None:
+        return known
     # Without its text: a message may quote what was being worked on.
     _log.error("door_failed", error=type(error).__name__, at=_place(error))
     return Problem(INTERNAL)
+
+
+def publishing_problem(error: BaseException) -> Problem | None:
+    """The problem for what publishing raises."""
+    if isinstance(error, DraftMissing):
+        return Problem(NOT_FOUND, "there is no such draft", "没有此草稿")
+    if isinstance(error, NotPublishable | TermsRefused | TooManyDrafts):
+        return Problem(NOT_PUBLISHABLE, str(error))
+    if isinstance(error, PromotionsRefused):
+        problems = [
+            {"promotion": one.promotion, "place": [str(part) for part in one.path],
+             "why": one.why, "mend": one.mend}
+            for one in error.problems
+        ]  # fmt: skip
+        return Problem(UNPROCESSABLE, str(error), figures={"problems": problems})
+    if isinstance(error, DraftsUnavailable):
+        return Problem(UNREADY, str(error), retry_after_s=_RETRY_LATER_S)
+    return None
 
 
 def _place(error: BaseException) -> str:

@@ -10,10 +10,11 @@ import numpy as np
 
 from tidegate.access.principal import Principal
 from tidegate.desk.answers import Decision, ManyDecided
+from tidegate.http.basket_lines import PricesAwaited, wants_price
 from tidegate.http.batch import LineGroup, patiently
 from tidegate.http.bodies import decode_order
 from tidegate.http.buyers import by_kind, keys_of
-from tidegate.http.errors import Answer, Problem
+from tidegate.http.errors import BUSY, Answer, Problem
 from tidegate.http.languages import Language
 from tidegate.http.orders_fast import OrderDoor, worded
 from tidegate.http.schemas import Order
@@ -41,6 +42,8 @@ class OrderGroup(LineGroup[_Read]):
         door.gate.take_new_ids(self.principal, len(asked))
         keys = [keys_of(order.buyer) for _, (order, _) in asked]
         tokens = await door.exchange.exchanged([key for some in keys for key in some])
+        if door.books is not None and any(wants_price(order) for _, (order, _) in asked):
+            await door.books.ready()
         packed: list[tuple[int, Order, bytes]] = []
         at = 0
         for (place, (order, placed_at_ms)), own in zip(asked, keys, strict=True):
@@ -51,6 +54,8 @@ class OrderGroup(LineGroup[_Read]):
                 packed.append((place, order, order_rows))
             except Problem as problem:
                 answers[place] = self.problem(problem)
+            except PricesAwaited:  # they moved in between
+                answers[place] = self.problem(Problem(BUSY, retry_after_s=1.0))
             at += len(own)
         if not packed:
             return

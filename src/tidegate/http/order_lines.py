@@ -48,6 +48,11 @@ def verified_mask(order: Order) -> int:
     return mask
 
 
+def flags_of(order: Order, *, is_fact: bool) -> int:
+    """The flags of an order's first row."""
+    return (PAID if order.paid is True else 0) | (FACT if is_fact else 0)
+
+
 def line_rows(
     order: Order,
     order_key: tuple[int, int],
@@ -65,11 +70,14 @@ def line_rows(
     lines = order.lines
     platform_fen = order.platform_fen or 0
     version = order.pricing_version or 0
-    flags = (PAID if order.paid is True else 0) | (FACT if is_fact else 0)
+    flags = flags_of(order, is_fact=is_fact)
     verified = verified_mask(order) if order.verified else 0
     received_fen = 0
-    for line in lines:
-        received_fen += line.receivable_fen
+    try:
+        for line in lines:
+            received_fen += line.receivable_fen  # type: ignore[operator]  # what is none raises
+    except TypeError:
+        raise half_priced() from None
     mismatch_fen = order.charged_fen + platform_fen - received_fen
     if not -INT32_MAX <= mismatch_fen <= INT32_MAX:
         mismatch_fen = INT32_MAX if mismatch_fen > 0 else -INT32_MAX
@@ -112,11 +120,20 @@ def _shares(platform_fen: int, received_fen: int, lines: list[OrderLine]) -> lis
         return [platform_fen, *[0] * (len(lines) - 1)]
     shares, sum_fen, before = [], 0, 0
     for line in lines:
-        sum_fen += line.receivable_fen
+        sum_fen += line.receivable_fen  # type: ignore[operator]  # was added before
         upto = platform_fen * sum_fen // received_fen  # rounded down; the last line gets the rest
         shares.append(upto - before)
         before = upto
     return shares
+
+
+def half_priced() -> Problem:
+    """The problem of an order of which some lines have an amount and others none."""
+    return Problem(
+        UNPROCESSABLE,
+        "lines: either all with receivable_fen, or all without, and then with sku and quantity",
+        "lines：要么每行都有 receivable_fen，要么都没有（此时只写 sku 和 quantity）",
+    )
 
 
 def _gift_without_parent(number: int) -> Problem:

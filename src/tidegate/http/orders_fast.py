@@ -8,11 +8,20 @@ says is durable. It holds no socket and awaits nothing, so that every server can
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from tidegate.access.principal import Principal
 from tidegate.access.roles import ORDERS_WRITE, SALES_WRITE
 from tidegate.desk.answers import Decision, Undecided
 from tidegate.domain.reasons import REASON_TEXTS, Reason
+from tidegate.http.basket_lines import (
+    Named,
+    PricesAwaited,
+    Remembered,
+    basket_rows,
+    check_basket,
+    content_of,
+)
 from tidegate.http.bodies import JSON, decode_order, require_media_type
 from tidegate.http.buyers import Keys, by_kind, keys_of
 from tidegate.http.errors import (
@@ -34,6 +43,7 @@ from tidegate.http.order_headers import OrderHeaders
 from tidegate.http.order_lines import NO_KEYS, line_rows, moment_ms
 from tidegate.http.ports import Clock, Desk, Exchange
 from tidegate.http.schemas import Order
+from tidegate.publishing.books import PriceBooks
 
 CREATED = 201
 REPEATED = 200
@@ -56,6 +66,7 @@ class OrderDoor:
         gate: Gate,
         clock: Clock,
         counters: ShopCounters,
+        books: PriceBooks | None = None,
         *,
         is_fact: bool = False,
     ) -> None:
@@ -65,6 +76,8 @@ class OrderDoor:
         self.gate = gate
         self.clock = clock
         self.counters = counters
+        self.books = books
+        self.priced = Remembered()
         self.is_fact = is_fact
 
     def take(self, headers: OrderHeaders, body: bytes, reply: Reply) -> None:
@@ -107,22 +120,37 @@ class OrderDoor:
         return placed_ms
 
     def rows(self, order: Order, placed_at_ms: int, tokens: Sequence[int]) -> bytes:
-        """The order as LINE rows. Raises Problem for a channel or gift that is not there."""
+        """The order as LINE rows. Raises Problem for a channel or gift that is not there.
+
+        Raises PricesAwaited where it is to be priced, and the prices that stand are not compiled.
+        """
         desk = self.desk
         channel = desk.catalogue.channel_number(order.channel)
         if channel is None:
             raise Problem(
                 NOT_FOUND, "channel: this shop has no such channel", "channel：该店铺没有此渠道"
             )
+        key = desk.order_key(order.channel, order.id)
+        if order.lines[0].receivable_fen is UNSET or order.choices is not UNSET:
+            check_basket(order, prices=self.books is not None)
+            return self._priced(order, Named(key, placed_at_ms, channel, self.is_fact), tokens)
         return line_rows(
-            order,
-            desk.order_key(order.channel, order.id),
-            placed_at_ms,
-            tokens,
-            channel,
-            desk.catalogue,
-            is_fact=self.is_fact,
+            order, key, placed_at_ms, tokens, channel, desk.catalogue, is_fact=self.is_fact
         )
+
+    def _priced(self, order: Order, named: Named, tokens: Sequence[int]) -> bytes:
+        """The rows of an order that carries a basket."""
+        content = content_of(order, tokens)
+        rows = self.priced.find(named.key, content)
+        if rows is None:
+            assert self.books is not None
+            prices = self.books.present()
+            if prices is None:
+                raise PricesAwaited
+            now_ms = self.clock.now_ms()
+            rows = basket_rows(order, named, tokens, self.desk.catalogue, prices, now_ms)
+            self.priced.keep(named.key, content, rows)
+        return rows
 
 
 class _Turn:
@@ -167,8 +195,27 @@ class _Turn:
 
     def enter(self, tokens: Sequence[int]) -> None:
         """Into the desk's inbox."""
-        self.packed = self.door.rows(self.order, self.placed_at_ms, tokens)
+        try:
+            self.packed = self.door.rows(self.order, self.placed_at_ms, tokens)
+        except PricesAwaited:
+            self.wait_for_prices(tokens)
+            return
         self.door.desk.submit(self.packed, self.decided)
+
+    def wait_for_prices(self, tokens: Sequence[int]) -> None:
+        """Come again when the prices that stand are compiled."""
+
+        def done(error: BaseException | None) -> None:
+            if error is not None:
+                self.fail(error)
+                return
+            try:
+                self.enter(tokens)
+            except Exception as failed:  # noqa: BLE001  as in `take`
+                self.fail(failed)
+
+        assert self.door.books is not None
+        self.door.books.when_ready(done)
 
     def decided(self, decision: Decision | None, error: BaseException | None) -> None:
         """The decision is durable, or it is not known whether there is one."""

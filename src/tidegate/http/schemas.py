@@ -20,6 +20,8 @@ UINT32_MAX = 2**32 - 1
 LINE_NUMBER_MAX = LINES_PER_ORDER_MAX - 1
 PARTS_MAX = 64
 SKUS_MAX = 10_000
+CHOICES_MAX = 32
+LINES_MAX = LINES_PER_ORDER_MAX
 TTL_S_MAX = 30 * 86_400
 STOCK_UNITS_MAX = 1_000_000_000
 
@@ -36,10 +38,14 @@ Delta = Annotated[int, Meta(ge=-STOCK_UNITS_MAX, le=STOCK_UNITS_MAX)]
 Counted = Annotated[int, Meta(ge=0, le=STOCK_UNITS_MAX)]
 Fen = Annotated[int, Meta(ge=0, le=MONEY_FEN_MAX, description="Integer fen")]
 PlatformFen = Annotated[int, Meta(ge=0, le=INT32_MAX, description="Integer fen")]
+Digest = Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]*$")]
 Moment = (
     Annotated[int, Meta(ge=0, le=2**53, description="UTC milliseconds")]
     | Annotated[dt.datetime, Meta(tz=True, description="RFC 3339 with an offset")]
 )
+Choices = Annotated[
+    list[Code], Meta(max_length=CHOICES_MAX, description="Coupons and promotions to opt into")
+]
 KeyKind = Literal["account", "phone", "address", "device"]
 PauseScope = Literal["shop", "sku", "promotion"]
 
@@ -60,12 +66,23 @@ class Buyer(Body, frozen=True):
     device: IdentityValue | UnsetType = UNSET
 
 
+class BuyerClass(Body, frozen=True):
+    """What promotions may ask about a buyer; never who it is."""
+
+    new: bool | UnsetType = UNSET
+    level: OptionalCode | UnsetType = UNSET
+    region: OptionalCode | UnsetType = UNSET
+
+
 class OrderLine(Body, frozen=True):
-    """One line: what the merchant receives for all its units, platform's share included."""
+    """One line: what the merchant receives for all its units, platform's share included.
+
+    An order without any of these amounts is priced here, at the prices that stand now.
+    """
 
     sku: Code
     quantity: Quantity
-    receivable_fen: Fen
+    receivable_fen: Fen | UnsetType = UNSET
     promotion: OptionalCode | UnsetType = UNSET
     exception: OptionalCode | UnsetType = UNSET
     gift_of: Annotated[
@@ -86,6 +103,8 @@ class Order(Body, frozen=True):
     pricing_version: Annotated[int, Meta(ge=0, le=UINT32_MAX)] | UnsetType = UNSET
     buyer: Buyer | UnsetType = UNSET
     verified: Annotated[list[KeyKind], Meta(max_length=4)] | UnsetType = UNSET
+    choices: Choices | UnsetType = UNSET
+    buyer_class: BuyerClass | UnsetType = UNSET
 
 
 class OrderAccepted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -296,9 +315,10 @@ class ExceptionProposed(Body, frozen=True):
 
 
 class Approve(Body, frozen=True):
-    """The second person's word: the digest of what they read."""
+    """The second person's word: the digest of what they read, and why (for a publication)."""
 
-    digest: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]*$")]
+    digest: Digest
+    reason: Note = ""
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -358,41 +378,3 @@ class CommandDone(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicate: bool = False
     number: int = 0
     shortfall: int = 0
-
-
-# -- what is asked ---------------------------------------------------------------------------------
-
-
-class Availability(msgspec.Struct, frozen=True):
-    """Units that could be sold now through a channel; a glance, not a promise."""
-
-    sku: str
-    channel: str
-    available: int
-
-
-class Health(msgspec.Struct, frozen=True):
-    """The process answers."""
-
-    status: str
-    version: str
-
-
-class ShopReadiness(msgspec.Struct, frozen=True):
-    """Whether a shop takes orders, and how far its views are behind its journal."""
-
-    shop: str
-    ready: bool
-    why: str
-    seq: int
-    epoch: int
-    inbox: int
-    views_seq: int
-    views_lag_entries: int
-
-
-class Readiness(msgspec.Struct, frozen=True):
-    """Ready when every shop is."""
-
-    ready: bool
-    shops: list[ShopReadiness]

@@ -22,8 +22,8 @@ def check_texts(body: object) -> None:
         return
     for name in body.__struct_fields__:
         value = getattr(body, name)
-        if not value:
-            continue
+        if not value or isinstance(value, msgspec.Struct):
+            continue  # a part has a check of its own
         if name in _ONE:
             check_id(value, name)
         elif name in _FREE:

@@ -144,7 +144,7 @@ def drawn_limits(rng: Random, level: str, effect: AnyEffect) -> Limits:
     return Limits(**limits)
 
 
-def drawn_effect(rng: Random, level: str, skus: Sequence[Sku]) -> AnyEffect:  # noqa: PLR0911
+def drawn_effect(rng: Random, level: str, skus: Sequence[Sku]) -> AnyEffect:
     """Any kind that may stand at the level."""
     codes = [sku.code for sku in skus]
     rate = rng.choice(RATES_BP)

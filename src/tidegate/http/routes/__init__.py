@@ -4,6 +4,7 @@ from tidegate.http.calls import Route
 from tidegate.http.routes.catalogue import ROUTES as CATALOGUE
 from tidegate.http.routes.operations import ROUTES as OPERATIONS
 from tidegate.http.routes.orders import ROUTES as ORDERS
+from tidegate.http.routes.promotions import ROUTES as PROMOTIONS
 from tidegate.http.routes.service import ROUTES as SERVICE
 from tidegate.http.routes.settings import ROUTES as SETTINGS
 from tidegate.http.routes.shop import ROUTES as SHOP
@@ -11,5 +12,5 @@ from tidegate.http.routes.stock import ROUTES as STOCK
 from tidegate.http.routes.views import ROUTES as VIEWS
 
 ROUTES: tuple[Route, ...] = (
-    *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *SETTINGS, *VIEWS, *SERVICE,
+    *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *SETTINGS, *PROMOTIONS, *VIEWS, *SERVICE,
 )  # fmt: skip

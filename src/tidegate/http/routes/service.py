@@ -11,7 +11,7 @@ from tidegate.access.roles import FIGURES_READ
 from tidegate.http.calls import AnyAnswer, Call, Doors, Route, ShopDoors, Text, json_answer
 from tidegate.http.errors import NOT_FOUND, Problem, described
 from tidegate.http.metrics import DoorCollector, exposition
-from tidegate.http.schemas import Health, Readiness, ShopReadiness
+from tidegate.http.status_schemas import Health, Readiness, ShopReadiness
 
 READY = 200
 UNAVAILABLE = 503

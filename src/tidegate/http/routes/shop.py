@@ -5,17 +5,19 @@ from typing import Any
 
 import msgspec
 
-from tidegate.access.approvals import Proposal, content_digest
+from tidegate.access.approvals import content_digest
 from tidegate.access.roles import APPROVE, PAUSE_WRITE, RULES_WRITE
 from tidegate.http import schemas as s
 from tidegate.http.calls import AnyAnswer, Call, Route, json_answer
-from tidegate.http.commands import give, give_approved
+from tidegate.http.commands import command_answer, give, give_approved
 from tidegate.http.errors import NOT_FOUND, UNPROCESSABLE, Problem
+from tidegate.http.ids import check_note
 from tidegate.http.order_lines import moment_ms
+from tidegate.http.proposals import proposal_id, shown_proposal
+from tidegate.publishing.service import is_publication
 from tidegate.record import facts as f
 
 PROPOSAL_TTL_MS = 86_400_000
-PROPOSAL_HEX = 32
 
 
 async def pause(call: Call) -> AnyAnswer:
@@ -51,25 +53,37 @@ async def propose_exception(call: Call) -> AnyAnswer:
         PROPOSAL_TTL_MS,
         call.command_id if call.id_is_given else "",
     )
-    return json_answer(_shown(proposal), 202)
+    return json_answer(shown_proposal(proposal), 202)
 
 
 async def proposals(call: Call) -> AnyAnswer:
     """What waits for a second person."""
     waiting = await asyncio.to_thread(call.doors.approvals.pending, call.shop.name)
-    return json_answer(s.Proposals([_shown(proposal) for proposal in waiting]))
+    return json_answer(s.Proposals([shown_proposal(proposal) for proposal in waiting]))
 
 
 async def approve(call: Call) -> AnyAnswer:
     """The second person approves exactly what they read; the desk then decides it."""
     body: s.Approve = call.body
-    proposal_id = _proposal_id(call)
+    wanted = proposal_id(call.path["proposal"])
+    check_note(body.reason, "reason")
+    waiting = await asyncio.to_thread(call.doors.approvals.pending, call.shop.name)
+    publishes = any(one.id == wanted and is_publication(one.content) for one in waiting)
+    if publishes and not body.reason.strip():
+        raise Problem(
+            UNPROCESSABLE,
+            "reason: publishing below the floor takes a reason of each of the two",
+            "reason：低于保本价发布须两人各自说明理由",
+        )
     approval = await asyncio.to_thread(
-        call.doors.approvals.approve, proposal_id, bytes.fromhex(body.digest), call.principal
+        call.doors.approvals.approve, wanted, bytes.fromhex(body.digest), call.principal
     )
     named = content_digest(call.shop.name, approval.content).hex()
     if named != body.digest:
         raise Problem(NOT_FOUND, "this was proposed for another shop", "该提议属于另一店铺")
+    if is_publication(approval.content):
+        call.command_id = approval.proposal_id.hex()
+        return command_answer(call, await call.prices.service.approved(approval, body.reason))
     command: Any = msgspec.json.decode(approval.content, type=f.AnyCommand)
     call.command_id = approval.proposal_id.hex()  # however often it is sent, it counts once
     return await give_approved(call, command, approval.proposer_token, approval.approver_token)
@@ -77,7 +91,8 @@ async def approve(call: Call) -> AnyAnswer:
 
 async def withdraw(call: Call) -> AnyAnswer:
     """Take a proposal back."""
-    await asyncio.to_thread(call.doors.approvals.withdraw, _proposal_id(call), call.principal)
+    wanted = proposal_id(call.path["proposal"])
+    await asyncio.to_thread(call.doors.approvals.withdraw, wanted, call.principal)
     return json_answer(s.Withdrawn(call.path["proposal"], True))
 
 
@@ -107,28 +122,6 @@ async def confirm_clock(call: Call) -> AnyAnswer:
     """A person says that the clock is right after a jump."""
     body: s.Confirmation = call.body
     return await give(call, f.ConfirmClock(note=body.note))
-
-
-def _proposal_id(call: Call) -> bytes:
-    text = call.path["proposal"]
-    try:
-        found = bytes.fromhex(text)
-    except ValueError:
-        found = b""
-    if len(text) != PROPOSAL_HEX or not found:
-        raise Problem(UNPROCESSABLE, "proposal: 32 hexadecimal digits", "proposal：32 位十六进制")
-    return found
-
-
-def _shown(proposal: Proposal) -> s.Proposed:
-    return s.Proposed(
-        proposal=proposal.id.hex(),
-        digest=proposal.digest.hex(),
-        content=msgspec.Raw(proposal.content),
-        reason=proposal.reason,
-        created_at=proposal.created_at_ms,
-        expires_at=proposal.expires_at_ms,
-    )
 
 
 _SHOP = "/v1/shops/{shop}"

@@ -7,7 +7,7 @@ from tidegate.http.calls import AnyAnswer, Call, Route, Streamed, json_answer
 from tidegate.http.errors import BUSY, NOT_FOUND, UNPROCESSABLE, Problem
 from tidegate.http.events import LISTENERS_MAX, event_stream
 from tidegate.http.ids import check_id
-from tidegate.http.schemas import Availability
+from tidegate.http.status_schemas import Availability
 from tidegate.record.lines import NO_SKU
 
 SEQ_DIGITS_MAX = 18

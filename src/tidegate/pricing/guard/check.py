@@ -7,13 +7,20 @@ here reads a clock: `is_over` is asked whether time is left.
 from collections.abc import Callable, Sequence
 
 from tidegate.pricing.book import PriceBook
-from tidegate.pricing.guard.answers import Answer, BelowFloor, Counterexample, Lowest, Proved, Unknown
-from tidegate.pricing.guard.components import Component, components_of
+from tidegate.pricing.guard.answers import (
+    Answer,
+    BelowFloor,
+    Counterexample,
+    Lowest,
+    Proved,
+    Unknown,
+)
+from tidegate.pricing.guard.components import components_of
+from tidegate.pricing.guard.figures import line_figures
 from tidegate.pricing.guard.floors import Floors
 from tidegate.pricing.guard.pricer import Pricer
-from tidegate.pricing.guard.scenes import GONE, Scene, among, scenes_of
+from tidegate.pricing.guard.scenes import GONE, among, scenes_of
 from tidegate.pricing.guard.search import Effort, Found, Result, Search, smallest
-from tidegate.pricing.guard.figures import line_figures
 from tidegate.pricing.price import price
 
 

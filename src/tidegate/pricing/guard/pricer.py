@@ -59,7 +59,7 @@ class Pricer:
                 self._known[key] = known
         return tuple(min(column) for column in zip(*known, strict=True))
 
-    def tried(  # noqa: PLR0913 -- one basket under one set at one fee; all five say which
+    def tried(
         self, units: Units, scene: Scene, mask: int, reach: int, fee_fen: int, *,
         trace: bool = False,
     ) -> Tried:  # fmt: skip

@@ -113,7 +113,7 @@ class Search:
         )
         place = -place
         low, high = node.box[place]
-        if node.may and (ratio <= 8 * max(low, 1)):  # noqa: PLR2004 -- presence, once units are near
+        if node.may and (ratio <= 8 * max(low, 1)):
             bit = node.may & -node.may
             rest = node.may ^ bit
             return [node._replace(must=node.must | bit, may=rest), node._replace(may=rest)]
