@@ -46,6 +46,17 @@ ALLOWED = {
     "list_proposals": {"boss", "operator", "approver"},
     "approve_proposal": {"boss", "operator", "approver"},
     "withdraw_proposal": {"boss", "operator", "approver"},
+    "quote": {"boss", "operator", "web"},
+    "list_drafts": {"boss", "operator", "approver", "viewer"},
+    "get_draft": {"boss", "operator", "approver", "viewer"},
+    "put_draft": {"boss", "operator"},
+    "drop_draft": {"boss", "operator"},
+    "check_draft": {"boss", "operator"},
+    "publish_draft": {"boss", "operator"},
+    "force_draft": {"boss", "operator", "approver"},
+    "suspend_promotion": {"boss", "operator", "approver", "pauser"},
+    "withdraw_promotion": {"boss", "operator"},
+    "publications": {"boss", "operator", "approver", "viewer"},
     "set_policy": {"boss", "operator"},
     "confirm_clock": {"boss", "operator"},
     **{
@@ -78,11 +89,23 @@ BODIES: dict[str, dict[str, Any]] = {
     "pause": {"scope": "sku", "target": "no-such"},
     "resume": {"scope": "sku", "target": "no-such"},
     "approve_proposal": {"digest": "0" * 64},
+    "quote": {"channel": "web", "lines": [{"sku": "no-such", "quantity": 1}]},
+    "put_draft": {
+        "promotion": {
+            "code": "P", "level": "shop", "effect": {"kind": "free_shipping"}, "start_ms": 1,
+            "end_ms": 2, "scope": {"all": True},
+        },
+    },
+    "publish_draft": {"digest": "0" * 64},
+    "force_draft": {"digest": "0" * 64, "reason": "why", "units": 1, "expires_at": 2**41},
     "propose_exception": {
         "code": "E", "skus": ["A"], "floor_fen": 1, "units": 1, "expires_at": 2**41,
     },
 }  # fmt: skip
-WITHOUT_ID = {"propose_exception", "approve_proposal", "withdraw_proposal"}
+WITHOUT_ID = {
+    "propose_exception", "approve_proposal", "withdraw_proposal", "quote", "drop_draft",
+    "check_draft",
+}  # fmt: skip
 SCOPED = [route for route in ROUTES if route.scope]
 
 

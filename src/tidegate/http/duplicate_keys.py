@@ -63,10 +63,7 @@ def _set_fields(order: Order) -> int:
     about = order.buyer_class
     if about is not UNSET:
         count += (
-            1
-            + (about.new is not UNSET)
-            + (about.level is not UNSET)
-            + (about.region is not UNSET)
+            1 + (about.new is not UNSET) + (about.level is not UNSET) + (about.region is not UNSET)
         )
     buyer = order.buyer
     if buyer is not UNSET:

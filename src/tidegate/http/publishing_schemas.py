@@ -1,0 +1,138 @@
+"""The bodies of quotes, drafts and publishing, with a bound on every field.
+
+A promotion comes in the form of docs/reference/promotion.schema.json: fen and basis points paid, as
+the names of its fields say. Nothing here asks a catalogue.
+"""
+
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from tidegate.http.schemas import (
+    LINES_MAX,
+    Body,
+    BuyerClass,
+    Choices,
+    Code,
+    Digest,
+    Fen,
+    Id,
+    Moment,
+    Note,
+    OptionalCode,
+    Quantity,
+    StockQuantity,
+)
+from tidegate.pricing.promotion import Promotion
+from tidegate.pricing.publishing import EXCEPTIONS_MAX, Checked
+from tidegate.pricing.result import Priced
+
+T = TypeVar("T")
+BySku = Annotated[dict[Code, T], Meta(max_length=EXCEPTIONS_MAX)]
+
+
+class QuoteLine(Body, frozen=True):
+    """So many units of a SKU."""
+
+    sku: Code
+    quantity: Quantity
+
+
+class QuoteAsked(Body, frozen=True):
+    """A basket to be priced now, as an order through that channel would be."""
+
+    channel: Code
+    lines: Annotated[list[QuoteLine], Meta(min_length=1, max_length=LINES_MAX)]
+    choices: Choices = []  # noqa: RUF012 -- msgspec makes each its own
+    buyer_class: BuyerClass = BuyerClass()
+    shipping_fen: Fen = 0
+    receipt: bool = False
+
+
+class Quoted(msgspec.Struct, frozen=True):
+    """The price, its version and hash; with a receipt, every step in words."""
+
+    priced: Priced
+    receipt: list[str]
+
+
+class DraftPut(Body, frozen=True):
+    """A promotion as it is to be. `shadow_channel`: it is set up at that platform, only watched."""
+
+    promotion: Promotion
+    shadow_channel: OptionalCode = ""
+    id: Id | None = None
+
+
+class DraftShown(msgspec.Struct, frozen=True):
+    """A draft, how far it is, and what the guard said of it."""
+
+    code: str
+    state: str
+    shadow_channel: str
+    changed_at: int
+    promotion: Promotion
+    digest: str
+    pricing_version: int
+    checked: Checked | None
+    proposal: str
+
+
+class DraftsShown(msgspec.Struct, frozen=True):
+    """Every draft and shadow of a shop, by code."""
+
+    drafts: list[DraftShown]
+
+
+class Publish(Body, frozen=True):
+    """Put it in force: the digest of the check that was read."""
+
+    digest: Digest
+    id: Id | None = None
+
+
+class Force(Body, frozen=True):
+    """The first of two people: publish what was not proved, so many units, until a moment."""
+
+    digest: Digest
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+    units: StockQuantity
+    expires_at: Moment
+    units_by_sku: BySku[StockQuantity] | None = None
+    floors_fen: BySku[Fen] | None = None
+    id: Id | None = None
+
+
+class Stop(Body, frozen=True):
+    """Suspend or withdraw a promotion, and why."""
+
+    note: Note = ""
+    id: Id | None = None
+
+
+class PublishedShown(msgspec.Struct, frozen=True):
+    """A published promotion: where it stands, and the exceptions it sells under."""
+
+    code: str
+    phase: str
+    start_ms: int
+    end_ms: int
+    exceptions: list[str]
+    promotion: Promotion
+
+
+class Publications(msgspec.Struct, frozen=True):
+    """What is published, at which pricing version, and what people should know of it."""
+
+    pricing_version: int
+    hash: str
+    remark: str
+    published: list[PublishedShown]
+
+
+class DraftDropped(msgspec.Struct, frozen=True):
+    """A draft that is gone."""
+
+    code: str
+    dropped: bool

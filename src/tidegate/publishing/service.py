@@ -1,0 +1,339 @@
+"""Publishing for one shop: draft, check, two people where it takes them, and the journal's word.
+
+Always: what is published is what was checked, byte for byte, at the pricing version it was checked
+at; the engine refuses the rest. A step that was given up half-way is taken up by giving it again.
+Never: a draft, a check or a proposal changes a price.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from tidegate.access.approvals import Approval, Proposal
+from tidegate.access.principal import Principal
+from tidegate.desk.answers import CommandAnswer
+from tidegate.domain.reasons import Reason
+from tidegate.pricing.promotion import Promotion, canonical
+from tidegate.pricing.publishing import (
+    CHECKED,
+    DRAFT,
+    EXCEPTION_MS_MAX,
+    PROPOSED,
+    PROVED,
+    SHADOWED,
+    Allowed,
+    Checked,
+    Counterexample,
+    Terms,
+    configuration_hash,
+    exceptions_for,
+)
+from tidegate.pricing.standing import (
+    ShopPrices,
+    floors_by_code,
+    proposed_book,
+)
+from tidegate.publishing.books import PriceBooks
+from tidegate.publishing.checker import Checker
+from tidegate.publishing.checking import CheckAsked, CheckDone
+from tidegate.publishing.store import Draft, Drafts
+from tidegate.record import facts as f
+
+CHECK_BUDGET_S = 20.0
+PROPOSAL_TTL_MS = 86_400_000
+PUBLICATION = b'{"publication":'
+NOTE_HALF = 99  # two reasons share a note of 200
+
+log = structlog.get_logger("tidegate.publishing")
+
+
+class DraftMissing(Exception):
+    """There is no draft of that code."""
+
+
+class NotPublishable(Exception):
+    """The draft is not as far as that; the message says what comes first."""
+
+
+class DeskGiven(Protocol):
+    """What is asked of a desk."""
+
+    shop: str
+
+    @property
+    def machine(self) -> Any:  # noqa: ANN401  the engine's
+        """The engine, to look at."""
+
+    def command(
+        self, command: f.Command, command_id: str, actor: int, approver: int = 0
+    ) -> asyncio.Future[CommandAnswer]:
+        """Decide a command."""
+
+
+class Proposing(Protocol):
+    """Where proposals wait for a second person."""
+
+    def propose(
+        self, shop: str, content: bytes, proposer: Principal, reason: str, ttl_ms: int,
+        request_id: str = "",
+    ) -> Proposal:  # fmt: skip
+        """Keep it for a second person."""
+
+
+class Publication(msgspec.Struct, frozen=True):
+    """What the second person reads and approves: all of it stands behind one digest."""
+
+    code: str
+    document: str
+    digest: str
+    expected_version: int
+    verdict: str
+    why: str
+    counterexample: Counterexample | None
+    exceptions: tuple[Allowed, ...]
+    expires_ms: int
+    reason: str
+
+
+class Proposed(msgspec.Struct, frozen=True):
+    """The form of a proposal's content."""
+
+    publication: Publication
+
+
+class Publishing:
+    """See the module. Lives on the desk's loop."""
+
+    def __init__(
+        self, desk: DeskGiven, books: PriceBooks, drafts: Drafts, checker: Checker
+    ) -> None:
+        self.desk = desk
+        self.books = books
+        self.drafts = drafts
+        self.checker = checker
+
+    # -- drafts -----------------------------------------------------------------------------------
+
+    async def put(self, promotion: Promotion, shadow_channel: str, author: int) -> Draft:
+        """Keep a draft; whatever was checked of the one before counts no more."""
+        draft = Draft(promotion, shadow_channel, DRAFT, author=author)
+        return await asyncio.to_thread(self.drafts.put, draft)
+
+    async def get(self, code: str) -> Draft:
+        """A draft. Raises DraftMissing."""
+        draft = await asyncio.to_thread(self.drafts.get, code)
+        if draft is None:
+            raise DraftMissing(code)
+        return draft
+
+    async def all(self) -> list[Draft]:
+        """Every draft and shadow."""
+        return await asyncio.to_thread(self.drafts.all)
+
+    async def drop(self, code: str) -> None:
+        """Forget a draft. What was published of it stays. Raises DraftMissing."""
+        if not await asyncio.to_thread(self.drafts.drop, code):
+            raise DraftMissing(code)
+
+    # -- checking ---------------------------------------------------------------------------------
+
+    async def check(self, code: str) -> Draft:
+        """Ask the guard. Raises DraftMissing, PromotionsRefused."""
+        draft = await self.get(code)
+        prices = self.books.facts()
+        if draft.shadow_channel:
+            prices = await self._with_shadows(prices, draft.shadow_channel)
+        now_ms = self.desk.machine.now_ms
+        asked = CheckAsked(prices, now_ms, draft.promotion, CHECK_BUDGET_S)
+        done = await self.checker.check(asked)
+        if not done.digest:  # the check died; what it was to look at still has its name
+            digest = await asyncio.to_thread(digest_of, asked)
+            done = msgspec.structs.replace(done, digest=digest)
+        now = await self.get(code)
+        if now.promotion != draft.promotion:
+            raise NotPublishable("the draft changed while it was checked: check it again")
+        state = SHADOWED if draft.shadow_channel else CHECKED
+        kept = msgspec.structs.replace(now, state=state, check=done, proposal="")
+        return await asyncio.to_thread(self.drafts.put, kept)
+
+    async def _with_shadows(self, prices: ShopPrices, channel: str) -> ShopPrices:
+        """What stands at a platform: the promotions that were entered for it, and no others."""
+        drafts = await self.all()
+        documents = tuple(
+            canonical(one.promotion).decode() for one in drafts if one.shadow_channel == channel
+        )
+        return msgspec.structs.replace(
+            prices, documents=documents, paused=frozenset(), allowances=()
+        )
+
+    # -- publishing -------------------------------------------------------------------------------
+
+    async def publish(
+        self, code: str, digest: str, command_id: str, principal: Principal
+    ) -> CommandAnswer:
+        """Put a proved draft in force. Raises DraftMissing, NotPublishable."""
+        draft = await self.get(code)
+        done = checked_of(draft, digest)
+        if done.checked.verdict != PROVED:
+            raise NotPublishable("it was not proved: two people must force it, or mend it")
+        command = f.PublishPromotion(
+            code=draft.code,
+            document=canonical(draft.promotion).decode(),
+            digest=done.digest,
+            expected_version=done.version,
+        )
+        answer = await self.desk.command(command, command_id, principal.person_token)
+        await self._settled(draft, answer)
+        return answer
+
+    async def propose(
+        self,
+        approvals: Proposing,
+        principal: Principal,
+        wish: "ForceWish",
+    ) -> Proposal:
+        """The first person's word on what was not proved. Raises what `publish` raises."""
+        draft = await self.get(wish.code)
+        done = checked_of(draft, wish.digest)
+        if done.checked.verdict == PROVED:
+            raise NotPublishable("it was proved: publish it, nobody else is needed")
+        if not wish.reason.strip():
+            raise NotPublishable("say why: both people give a reason")
+        now_ms = self.desk.machine.now_ms
+        if not now_ms < wish.expires_ms <= now_ms + EXCEPTION_MS_MAX:
+            raise NotPublishable("it ends within 30 days from now")
+        allowed = exceptions_for(draft.promotion, done.digest, done.checked, wish.terms)
+        publication = Publication(
+            code=draft.code,
+            document=canonical(draft.promotion).decode(),
+            digest=done.digest,
+            expected_version=done.version,
+            verdict=done.checked.verdict,
+            why=done.checked.why,
+            counterexample=done.checked.counterexample,
+            exceptions=tuple(allowed),
+            expires_ms=wish.expires_ms,
+            reason=wish.reason,
+        )
+        proposal = await asyncio.to_thread(
+            approvals.propose,
+            self.desk.shop,
+            msgspec.json.encode(Proposed(publication)),
+            principal,
+            wish.reason,
+            PROPOSAL_TTL_MS,
+            wish.request_id,
+        )
+        kept = msgspec.structs.replace(draft, state=PROPOSED, proposal=proposal.id.hex())
+        await asyncio.to_thread(self.drafts.put, kept)
+        return proposal
+
+    async def approved(self, approval: Approval, reason: str) -> CommandAnswer:
+        """Carry out what two people approved: the exceptions, then the promotion.
+
+        Every command has an id made of the proposal's, so giving it again counts once. Where the
+        prices moved meanwhile the exceptions end at once, and it must be checked again.
+        """
+        publication = publication_of(approval.content)
+        people = (approval.proposer_token, approval.approver_token)
+        base = approval.proposal_id.hex()
+        note = f"{publication.reason[:NOTE_HALF]} / {reason[:NOTE_HALF]}"
+        for place, allowed in enumerate(publication.exceptions):
+            command = f.ApproveException(
+                code=allowed.code,
+                skus=list(allowed.skus),
+                floor_fen=allowed.floor_fen,
+                units=allowed.units,
+                expires_ms=publication.expires_ms,
+                note=note,
+            )
+            answer = await self.desk.command(command, f"{base}-x{place}", *people)
+            if answer.reason != Reason.ACCEPTED:
+                await self._end(publication.exceptions[:place], base, people)
+                return answer
+        answer = await self.desk.command(
+            f.PublishPromotion(
+                code=publication.code,
+                document=publication.document,
+                digest=publication.digest,
+                expected_version=publication.expected_version,
+                verdict=publication.verdict,
+                exception=publication.exceptions[0].code,
+                note=note,
+            ),
+            base,
+            *people,
+        )
+        if answer.reason != Reason.ACCEPTED:
+            await self._end(publication.exceptions, base, people)
+        draft = await asyncio.to_thread(self.drafts.get, publication.code)
+        if draft is not None and draft.proposal == base:
+            await self._settled(draft, answer)
+        return answer
+
+    async def _end(self, exceptions: Sequence[Allowed], base: str, people: tuple[int, int]) -> None:
+        for place, allowed in enumerate(exceptions):
+            await self.desk.command(f.EndException(allowed.code), f"{base}-e{place}", *people)
+
+    async def _settled(self, draft: Draft, answer: CommandAnswer) -> None:
+        """The draft has done its work, or must be checked again."""
+        if answer.reason == Reason.ACCEPTED:
+            await asyncio.to_thread(self.drafts.drop, draft.code)
+        elif answer.reason == Reason.PRICING_MOVED:
+            again = msgspec.structs.replace(draft, state=DRAFT, check=None, proposal="")
+            await asyncio.to_thread(self.drafts.put, again)
+
+
+class ForceWish(msgspec.Struct, frozen=True):
+    """What the first of two people wants of what was not proved."""
+
+    code: str
+    digest: str
+    reason: str
+    terms: Terms
+    expires_ms: int
+    request_id: str = ""
+
+
+def checked_of(draft: Draft, digest: str) -> CheckDone:
+    """The check that somebody read, which must be the draft's last. Raises NotPublishable."""
+    if draft.shadow_channel:
+        raise NotPublishable("it is set up at a platform: nothing of it is published here")
+    if draft.check is None:
+        raise NotPublishable("check it first")
+    if draft.check.digest != digest:
+        raise NotPublishable("it was checked again since: read the answer, and name its digest")
+    return draft.check
+
+
+def digest_of(asked: CheckAsked) -> str:
+    """What was checked, as one hash. Raises PromotionsRefused."""
+    assert asked.proposed is not None
+    book = proposed_book(asked.prices, asked.proposed, asked.now_ms)
+    floors = floors_by_code(asked.prices, with_allowances=False)
+    return configuration_hash(book, floors, asked.proposed)
+
+
+def is_publication(content: bytes) -> bool:
+    """Whether a proposal is about publishing."""
+    return content.startswith(PUBLICATION)
+
+
+def publication_of(content: bytes) -> Publication:
+    """What a proposal is about."""
+    return msgspec.json.decode(content, type=Proposed).publication
+
+
+def summary(checked: Checked) -> str:
+    """A verdict in one line."""
+    if checked.counterexample is None:
+        return checked.verdict if not checked.why else f"{checked.verdict}: {checked.why}"
+    found = checked.counterexample
+    lines = ", ".join(f"{units} × {sku}" for sku, units in found.lines)
+    return (
+        f"{checked.verdict}: {lines} leaves {found.receivable_fen} fen for {found.sku}, "
+        f"its floor is {found.floor_fen}"
+    )

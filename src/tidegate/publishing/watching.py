@@ -1,0 +1,159 @@
+"""Looks after what is published: checks again when prices move, and before a window opens.
+
+Always: what is no longer proved and has no exception is paused by the reserved lane, and said
+loudly. Never: an order waits for it; a check that gives no answer counts as "not proved".
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+import structlog
+
+from tidegate.engine import layout as lo
+from tidegate.pricing.promotion import canonical
+from tidegate.pricing.publishing import GOING_LIVE_LEAD_MS, PROVED, Checked, to_pause
+from tidegate.pricing.standing import ShopPrices, standing_of
+from tidegate.publishing.books import Key, exceptions_of, facts_of, key_of
+from tidegate.publishing.checking import CheckAsked
+from tidegate.publishing.service import CHECK_BUDGET_S, Publishing, summary
+from tidegate.record import facts as f
+
+LOOK_S = 0.5
+TRIES = 3  # of a check that gives no answer, before what it was about is paused
+SYSTEM = 0  # the actor of what nobody asked for
+
+log = structlog.get_logger("tidegate.publishing")
+
+
+class Watching:
+    """The watch over one shop's published promotions. Lives on the desk's loop."""
+
+    def __init__(self, publishing: Publishing, now_ms: Callable[[], int]) -> None:
+        self.publishing = publishing
+        self.checks = 0
+        self._fault = ""  # the watch itself failed
+        self._told = ""  # what the last look found beside
+        self._paused: dict[str, str] = {}  # what the guard paused, and why
+        self._now_ms = now_ms
+        self._key: Key | None = None
+        self._looked_ms = 0
+        self._tries = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def remark(self) -> str:
+        """What people should know; a pause is told until somebody has ended it."""
+        machine = self.publishing.desk.machine
+        for code in list(self._paused):
+            if code not in paused_codes(machine):
+                del self._paused[code]
+        words = [f"promotion {code} was paused: {why}" for code, why in self._paused.items()]
+        return "; ".join(part for part in (self._fault, *words, self._told) if part)
+
+    def start(self) -> None:
+        """Begin to look, on the loop of the desk."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.look()
+                self._fault = ""
+            except Exception:  # the next look may go well
+                log.exception("watch_failed", shop=self.publishing.desk.shop)
+                self._fault = "published promotions could not be checked again: see the log"
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> bool:
+        """Check again if something moved or is about to start; whether it did."""
+        desk = self.publishing.desk
+        now_ms = self._now_ms()
+        key = key_of(desk)
+        moved = self._key is None or not self._key.is_same(key)
+        due = any(self._looked_ms < edge <= now_ms for edge in self._edges(now_ms))
+        if not (moved or due or self._tries):
+            return False
+        if not desk.machine.catalogue.published:
+            self._done(key, now_ms, "")
+            return False
+        prices = facts_of(desk, now_ms)
+        standing = standing_of(prices, now_ms)
+        # From the lead on a window counts as begun; proofs cover every moment of it anyhow.
+        done = await self.publishing.checker.check(CheckAsked(prices, now_ms, None, CHECK_BUDGET_S))
+        self.checks += 1
+        if done.checked.counterexample is None and done.checked.verdict != PROVED:
+            self._tries += 1
+            if self._tries < TRIES:
+                return True
+        self._tries = 0
+        if not key_of(desk).is_same(key):
+            return True  # prices moved meanwhile: look again, nothing is decided on old ones
+        await self._pause(prices, done.checked)
+        told = [f"promotion {code} is left out: {why}" for code, why in standing.left_out.items()]
+        self._done(key, now_ms, "; ".join([*told, *await self._shadows(prices, now_ms)]))
+        return True
+
+    def _done(self, key: Key, now_ms: int, told: str) -> None:
+        self._key, self._looked_ms, self._told = key, now_ms, told
+
+    def _edges(self, now_ms: int) -> Iterable[int]:
+        """Moments at which a check is due: before windows open, and when exceptions end."""
+        machine = self.publishing.desk.machine
+        prices = self.publishing.books.present()
+        if prices is not None:
+            for promotion in prices.standing.promotions:
+                yield promotion.start_ms - GOING_LIVE_LEAD_MS
+                yield promotion.start_ms
+        if machine.catalogue.published_exceptions:
+            for _, _, number, _, _ in exceptions_of(machine, now_ms):
+                yield int(machine.state.exceptions[number]["expires_ms"])
+
+    async def _pause(self, prices: ShopPrices, checked: Checked) -> None:
+        """Pause what is no longer proved and has no exception."""
+        if checked.verdict == PROVED:
+            return
+        desk = self.publishing.desk
+        standing = standing_of(prices, self._now_ms()).promotions
+        excepted = {one.promotion for one in prices.allowances}
+        codes = to_pause(checked, standing, excepted)
+        for code in codes:
+            log.error("promotion_paused", shop=desk.shop, promotion=code, why=summary(checked))
+            command = f.SetFlag("promotion", "paused", True, code, f"guard: {summary(checked)}")
+            # Once a version: the same finding at the same prices pauses it once.
+            await desk.command(command, f"guard-{prices.version}-{code}", SYSTEM)
+            self._paused[code] = summary(checked)
+
+    async def _shadows(self, prices: ShopPrices, now_ms: int) -> list[str]:
+        """Check again what platforms were set to; only told, since nothing here can stop it."""
+        found = []
+        drafts = [one for one in await self.publishing.all() if one.shadow_channel and one.check]
+        for channel in sorted({one.shadow_channel for one in drafts}):
+            documents = tuple(
+                canonical(one.promotion).decode()
+                for one in drafts
+                if one.shadow_channel == channel and one.promotion.end_ms > now_ms
+            )
+            there = msgspec.structs.replace(
+                prices, documents=documents, paused=frozenset(), allowances=()
+            )
+            done = await self.publishing.checker.check(
+                CheckAsked(there, now_ms, None, CHECK_BUDGET_S)
+            )
+            if done.checked.verdict != PROVED:
+                words = f"promotions at {channel}: {summary(done.checked)}"
+                log.error("shadow_not_proved", shop=self.publishing.desk.shop, why=words)
+                found.append(words)
+        return found
+
+
+def paused_codes(machine: Any) -> set[str]:  # noqa: ANN401  the engine's
+    """The published promotions that are paused now."""
+    cat, rows = machine.catalogue, machine.state.promotions
+    return {code for code in cat.published if int(rows[cat.promotions[code]]["flags"]) & lo.PAUSED}
