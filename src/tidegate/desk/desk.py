@@ -107,6 +107,11 @@ class Desk:
         """The engine itself, to look at; nothing but the desk changes it."""
         return self._machine
 
+    @property
+    def decided_seq(self) -> int:
+        """The newest entry that was decided; `status().seq` is the newest that is durable."""
+        return self._head.seq
+
     def submit(self, lines: bytes, done: Done) -> None:
         """Decide one order (n × 96 bytes); `done(Decision, None)` or `done(None, error)` later.
 

@@ -1,0 +1,143 @@
+"""A served shop's desk as channels see it: synchronous, from threads of their own.
+
+Always: every call is made on the desk's loop and answered when it is durable. Never: a channel's
+thread touches the machine or the identity table by itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from tidegate.channels.ports import Free, Key
+from tidegate.desk.answers import DeskUnready, ManyDecided
+from tidegate.desk.desk import Desk
+from tidegate.desk.order_states import order_states
+from tidegate.engine.layout import SHOP_FLAGS
+from tidegate.people.normalise import IdentityMalformed, normalise
+from tidegate.record.lines import NO_SKU, Array
+
+ANSWER_S = 60.0
+DURABLE_LOOK_S = 0.001
+T = TypeVar("T")
+Exchanged = Callable[[Sequence[tuple[int, str]]], Awaitable[list[int]]]
+EXCHANGE_MAX = 4096
+
+
+class ServedShop:
+    """See `channels.ports.Shop`."""
+
+    def __init__(self, desk: Desk, exchanged: Exchanged, loop: asyncio.AbstractEventLoop) -> None:
+        """`exchanged` gives durable tokens of keys; `loop` is the desk's."""
+        self._desk = desk
+        self._exchanged = exchanged
+        self._loop = loop
+        self.order_key = desk.order_key
+
+    def now_ms(self) -> int:
+        """The shop's time."""
+        return self._desk.status().now_ms
+
+    def channel_number(self, code: str) -> int | None:
+        """None where the shop has no such channel."""
+        return self._desk.catalogue.channel_number(code)
+
+    def sku_number(self, code: str) -> int:
+        """NO_SKU where there is none."""
+        return self._desk.catalogue.sku_number(code)
+
+    def promotion_number(self, code: str) -> int:
+        """A number that no guard lets through where there is none."""
+        return self._desk.catalogue.promotion_number(code)
+
+    def tokens(self, keys: Sequence[tuple[int, str]]) -> list[int]:
+        """Durable tokens; 0 for a value that identifies nobody (`张**`)."""
+        identifies = [_identifies(*key) for key in keys]
+        usable = [key for key, does in zip(keys, identifies, strict=True) if does]
+        found: list[int] = []
+        for at in range(0, len(usable), EXCHANGE_MAX):
+            found += self._on_loop(self._exchange(usable[at : at + EXCHANGE_MAX]))
+        tokens = iter(found)
+        return [next(tokens) if does else 0 for does in identifies]
+
+    def place_rows(self, rows: Array) -> ManyDecided:
+        """Record and judge facts."""
+        return self._on_loop(self._placed(rows))
+
+    def operate(self, rows: Array) -> ManyDecided:
+        """Decide operations."""
+        return self._on_loop(self._operated(rows))
+
+    def states(self, keys: Sequence[Key]) -> list[str]:
+        """How orders stand."""
+        return self._on_loop(self._states(keys))
+
+    def free(self, channel: str, skus: Sequence[str]) -> list[Free]:
+        """What the channel's pool has, as of a durable record."""
+        return self._on_loop(self._free(channel, tuple(skus)))
+
+    # -- on the loop -----------------------------------------------------------------------------
+
+    def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S)
+        except TimeoutError:
+            raise DeskUnready("the desk did not answer") from None
+
+    async def _exchange(self, keys: Sequence[tuple[int, str]]) -> list[int]:
+        return await self._exchanged(keys)
+
+    async def _placed(self, rows: Array) -> ManyDecided:
+        return await self._desk.place_rows(rows)
+
+    async def _operated(self, rows: Array) -> ManyDecided:
+        return await self._desk.operate(rows)
+
+    async def _states(self, keys: Sequence[Key]) -> list[str]:
+        return order_states(self._desk.machine, keys)
+
+    async def _free(self, channel: str, skus: Sequence[str]) -> list[Free]:
+        """Cells as they are, once everything that led to them is durable."""
+        while True:
+            epoch, seq = self._desk.status().epoch, self._desk.decided_seq
+            found = self._cells(channel, skus)
+            while not self._is_stored(seq, epoch):  # noqa: ASYNC110 -- an event would cost orders
+                await asyncio.sleep(DURABLE_LOOK_S)
+            if self._desk.status().epoch == epoch:
+                return found
+
+    def _is_stored(self, seq: int, epoch: int) -> bool:
+        """Whether an entry is durable, or was thrown away with what was built on it."""
+        status = self._desk.status()
+        return status.seq >= seq or status.epoch != epoch
+
+    def _cells(self, channel: str, skus: Sequence[str]) -> list[Free]:
+        machine, catalogue = self._desk.machine, self._desk.catalogue
+        number = catalogue.channel_number(channel)
+        if number is None:
+            return [Free(0, 0, 0, 0)] * len(skus)
+        pool = int(machine.state.channels[number]["pool"])
+        numbers = [catalogue.sku_number(sku) for sku in skus]
+        known = [sku for sku in numbers if sku != NO_SKU]
+        rows = machine.state.cells[pool, known].tolist()
+        safety = machine.state.skus["safety_stock"][known].tolist()
+        paused = machine.state.skus["flags"][known].tolist()
+        shop_flags = int(machine.state.scalars[SHOP_FLAGS])
+        found = dict.fromkeys([NO_SKU], Free(0, 0, 0, 0))
+        for sku, row, kept, flags in zip(known, rows, safety, paused, strict=True):
+            on_hand, pre_held, committed, _, debt, recalling = row[:6]
+            available = max(0, on_hand - pre_held - committed - debt - recalling - kept)
+            if catalogue.parts.get(sku):
+                available = machine.available(sku, pool)
+                on_hand = available
+            if shop_flags or flags:
+                available = 0
+            found[sku] = Free(available, on_hand, pre_held + committed + recalling, debt)
+        return [found[sku] for sku in numbers]
+
+
+def _identifies(kind: int, value: str) -> bool:
+    try:
+        normalise(kind, value)
+    except IdentityMalformed:
+        return False
+    return True

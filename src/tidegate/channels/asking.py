@@ -1,0 +1,72 @@
+"""Asking the desk, patiently: busy, unready and undecided are asked again with the same ids.
+
+Always: what was asked counts once, however often it is asked. Never: waits for ever; after
+PATIENCE the caller hears so, and its intention stands in the ledger.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from tidegate.channels.ports import Key, Shop
+from tidegate.desk.answers import DeskBusy, DeskUnready, Undecided
+from tidegate.record.lines import ALL_LINES, OPERATION, Array
+
+PATIENCE = 40
+PAUSE_S = 0.25
+OPERATIONS_MAX = 4096  # of one call: a batch of the desk takes four times as many lines
+SPACE = "\0channels"  # no client's id can be in it
+
+T = TypeVar("T")
+Sleep = Callable[[float], None]
+
+
+class Asking:
+    """The desk as channels ask it."""
+
+    def __init__(self, shop: Shop, sleep: Sleep) -> None:
+        self.shop = shop
+        self._sleep = sleep
+
+    def place(self, rows: Array) -> Array:
+        """One OUTCOME an order. Raises DeskBusy, DeskUnready or Undecided after a while."""
+        return self._patiently(lambda: self.shop.place_rows(rows).outcomes)
+
+    def operate(self, rows: Array) -> Array:
+        """One OUTCOME an operation, in pieces that the desk takes."""
+        parts = [
+            self._patiently(partial(self._operated, rows[at : at + OPERATIONS_MAX]))
+            for at in range(0, len(rows), OPERATIONS_MAX)
+        ]
+        return np.concatenate(parts)
+
+    def operation(
+        self, name: str, order: Key, kind: int, *, amount_fen: int = 0, flags: int = 0
+    ) -> Array:
+        """One operation on a whole order, as a row; `name` is its id among channels'."""
+        row = np.zeros(1, OPERATION)
+        row["id_hi"], row["id_lo"] = self.shop.order_key(SPACE, name)
+        row["order_hi"], row["order_lo"] = order
+        row["line"], row["kind"], row["flags"] = ALL_LINES, kind, flags
+        row["amount_fen"] = amount_fen
+        return row
+
+    def _operated(self, rows: Array) -> Array:
+        return self.shop.operate(rows).outcomes
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        for _ in range(PATIENCE):
+            try:
+                return ask()
+            except DeskBusy as busy:
+                self._sleep(min(busy.retry_after_s, PAUSE_S))
+            except (DeskUnready, Undecided):
+                self._sleep(PAUSE_S)
+        return ask()
+
+
+def together(rows: Sequence[Array]) -> Array:
+    """Operations as one array."""
+    return np.concatenate(rows) if rows else np.zeros(0, OPERATION)
