@@ -50,6 +50,7 @@ class BelowFloor(msgspec.Struct, frozen=True):
 
     counterexample: Counterexample
     below: tuple[int, ...] = ()  # SKU numbers found below, that one's among them
+    open: tuple[int, ...] = ()  # SKU numbers that were neither found below nor proven
     lowest: tuple[Lowest, ...] = ()
     kind: Literal["below_floor"] = "below_floor"
 

@@ -1,128 +1,105 @@
 """The guard's question: does any basket go below a floor under these promotions?
 
 Always one of three answers, each with what it rests on. What is not proven counts as below. Nothing
-here reads a clock: `is_over` is asked whether time is left.
+here reads a clock: `is_over` is asked whether time is up.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import NamedTuple
 
 from tidegate.pricing.book import PriceBook
-from tidegate.pricing.guard.answers import (
-    Answer,
-    BelowFloor,
-    Counterexample,
-    Lowest,
-    Proved,
-    Unknown,
-)
-from tidegate.pricing.guard.components import components_of
-from tidegate.pricing.guard.figures import line_figures
+from tidegate.pricing.guard.answers import Answer, BelowFloor, Lowest, Proved, Unknown
+from tidegate.pricing.guard.components import Component, components_of
 from tidegate.pricing.guard.floors import Floors
 from tidegate.pricing.guard.pricer import Pricer
-from tidegate.pricing.guard.scenes import GONE, among, scenes_of
-from tidegate.pricing.guard.search import Effort, Found, Result, Search, smallest
-from tidegate.pricing.price import price
+from tidegate.pricing.guard.prove import EXACT_SKUS_MAX, Nodes, Prover, Row
+from tidegate.pricing.guard.scenes import scenes_of
+from tidegate.pricing.guard.since import unchanged
+from tidegate.pricing.guard.smallest import smallest_of
+
+BELOW_MAX = 64  # SKUs shown to be below; once so many are, the others stay open
+
+
+class Checked(NamedTuple):
+    """An answer, and what it was about: kept, so that the next change need prove less."""
+
+    answer: Answer
+    book: PriceBook
+    floors: Floors
+    rows: tuple[Row, ...]  # by SKU number
+    proven_anew: int  # SKUs that were not taken over from the check before
 
 
 def check(
     book: PriceBook,
     floors: Floors,
+    before: Checked | None = None,
+    *,
     is_over: Callable[[], bool] = lambda: False,
-    nodes_max: int = 1_000_000,
-) -> Answer:
-    """Prove the floors of a book, or find the smallest basket below one."""
-    assert len(floors.fen) == len(book.skus)
-    scenes = scenes_of(book)
-    pricer = Pricer(book, floors)
-    effort = Effort(nodes_max, is_over)
-    lowest: list[Lowest] = [Lowest(0, False)] * len(book.skus)
-    below: list[tuple[int, Found, Search]] = []
-    remain: list[int] = []
+    nodes: Nodes = Nodes(),  # noqa: B008 -- it cannot be changed
+    exact_skus_max: int = EXACT_SKUS_MAX,
+) -> Checked:
+    """Prove the floors of a book, or find a smallest basket below one.
+
+    `before`: a check of what stood before; what the change cannot have touched is taken over.
+    `is_over`: whether the caller's time is up; what is open then is unknown.
+    """
+    assert len(floors.fen) == len(book.skus), "a floor for every SKU"
+    prover = Prover(Pricer(book, floors), scenes_of(book), is_over, nodes)
+    rows: dict[int, Row] = {}
+    if before is not None:
+        rows = unchanged(before.book, before.floors, before.rows, book, floors, prover.beside)
+    kept = len(rows)
+    crowds: list[int] = []
+    below = 0
     for component in components_of(book):
-        search = Search(pricer, component, among(scenes, component.reach))
-        for sku in component.skus:
-            result = search.lowest(sku, None, effort)
-            lowest[sku] = lowest_of(result)
-            if result.best is not None and result.best.fen < floors.fen[sku]:
-                below.append((sku, result.best, search))
-            elif result.certified_fen < floors.fen[sku]:
-                remain.append(sku)
+        if len(component.skus) <= exact_skus_max:
+            below += prove_component(prover, component, rows)
+        else:
+            crowds += [sku for sku in component.skus if sku not in rows]
+    prove_crowds(prover, crowds, rows, below)
+    whole = tuple(rows[sku] for sku in range(len(book.skus)))
+    return Checked(answer_of(prover, whole), book, floors, whole, len(whole) - kept)
+
+
+def prove_component(prover: Prover, component: Component, rows: dict[int, Row]) -> int:
+    """The rows of a small component; how many are below."""
+    below = 0
+    for sku in component.skus:
+        if sku not in rows:
+            rows[sku] = prover.in_component(sku, component)
+        below += rows[sku].is_below(prover.floors_fen[sku])
+    return below
+
+
+def prove_crowds(prover: Prover, skus: list[int], rows: dict[int, Row], below: int) -> None:
+    """First one bound for each, then searches for those that it leaves open."""
+    for sku in skus:
+        rows[sku] = prover.by_bound(sku)
+    for sku in skus:
+        floor_fen = prover.floors_fen[sku]
+        if rows[sku].fen >= floor_fen:
+            continue
+        if below >= BELOW_MAX or prover.is_over():
+            return
+        rows[sku] = prover.in_crowd(sku, rows[sku])
+        below += rows[sku].is_below(floor_fen)
+
+
+def answer_of(prover: Prover, rows: tuple[Row, ...]) -> Answer:
+    """The answer that the rows add up to."""
+    floors_fen = prover.floors_fen
+    lowest = tuple(
+        Lowest(row.fen, row.best is not None and row.best.fen <= row.fen) for row in rows
+    )
+    below = tuple(sku for sku, row in enumerate(rows) if row.is_below(floors_fen[sku]))
+    remain = tuple(
+        sku
+        for sku, row in enumerate(rows)
+        if row.fen < floors_fen[sku] and not row.is_below(floors_fen[sku])
+    )
     if below:
-        counterexample = smallest_of(below, floors, Effort(nodes_max, is_over))
-        return BelowFloor(counterexample, tuple(sorted(row[0] for row in below)), tuple(lowest))
+        return BelowFloor(smallest_of(prover, rows, below, remain), below, remain, lowest)
     if remain:
-        return Unknown(tuple(sorted(remain)), tuple(lowest))
-    return Proved(lowest=tuple(lowest))
-
-
-def lowest_of(result: Result) -> Lowest:
-    """A result as it is certified."""
-    is_reached = result.best is not None and result.best.fen <= result.certified_fen
-    return Lowest(result.certified_fen, is_reached)
-
-
-def smallest_of(
-    below: Sequence[tuple[int, Found, Search]], floors: Floors, effort: Effort
-) -> Counterexample:
-    """The smallest counterexample of all components."""
-    best: tuple[Found, int, Search] | None = None
-    is_certain = True
-    searches = {id(search): search for _, _, search in below}
-    for key, search in searches.items():
-        rows = [row for row in below if id(row[2]) == key]
-        found = smallest(search, [row[0] for row in rows], effort, floors.fen)
-        if found is None:
-            is_certain = False
-            found = min(((row[1], row[0]) for row in rows), key=lambda row: size_of(row[0]))
-        if best is None or size_of(found[0]) < size_of(best[0]):
-            best = (*found, search)
-    assert best is not None
-    return counterexample_of(*best, floors, is_smallest=is_certain)
-
-
-def size_of(found: Found) -> tuple[int, int, int]:
-    """Units, lines, promotions."""
-    return sum(n for _, n in found.units), len(found.units), found.mask.bit_count()
-
-
-def counterexample_of(
-    found: Found, sku: int, search: Search, floors: Floors, *, is_smallest: bool
-) -> Counterexample:
-    """Price a basket again, with a trace, and see which promotions it takes."""
-    pricer = search.pricer
-    place = [number for number, _ in found.units].index(sku)
-    fees_fen = pricer.fees_fen(found.mask)
-    tried = min(
-        (
-            pricer.tried(
-                found.units, found.scene, found.mask, search.component.reach, fee, trace=True
-            )
-            for fee in fees_fen
-        ),
-        key=lambda row: row.figures[place],
-    )
-    floor_fen = floors.fen[sku] * found.units[place][1]
-    assert tried.figures[place] < floor_fen, "a counterexample is one that price confirms"
-    needed = []
-    for total in tried.priced.promotions:
-        room = {**tried.how.room, total.promotion: GONE}
-        how = tried.how
-        again = price(
-            search.book, tried.basket, how.buyer, how.choices, how.time_ms, room=room, trace=True
-        )
-        figures = line_figures(search.book, again, fee_is_cost=bool(floors.waived_fee_fen))
-        if figures[place] >= floor_fen:
-            needed.append(total.promotion)
-    return Counterexample(
-        sku=search.book.skus[sku].code,
-        basket=tried.basket,
-        buyer=tried.how.buyer,
-        time_ms=tried.how.time_ms,
-        choices=tried.how.choices,
-        run_out=tried.how.room,
-        priced=tried.priced,
-        figure_fen=tried.figures[place],
-        floor_fen=floor_fen,
-        needed=tuple(needed),
-        is_smallest=is_smallest,
-    )
+        return Unknown(remain, lowest)
+    return Proved(lowest=lowest)

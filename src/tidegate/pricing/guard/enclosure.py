@@ -20,7 +20,10 @@ from tidegate.pricing.sum_steps import asked_by
 class Enclosure:
     """One box on its way through the rules. `lines[0]` is the line that is bounded."""
 
-    def __init__(self, book: PriceBook, lines: Sequence[BoxLine], waived_fee_fen: int) -> None:
+    def __init__(
+        self, book: PriceBook, lines: Sequence[BoxLine], waived_fee_fen: int, applied: int = 0
+    ) -> None:
+        """`applied`: promotions that may have applied by way of lines that are not here."""
         self.book = book
         self.lines = [line for line in lines if line.units_hi]
         self.target = lines[0]
@@ -28,7 +31,7 @@ class Enclosure:
         self.waived_fee_fen = waived_fee_fen
         self.gifts_hi = 0  # by unit of the target, in 1/S fen
         self.fees_hi = 0
-        self.applied_maybe = 0
+        self.applied_maybe = applied
         self.applied_surely = 0
         self.level = 0
         self.sums_seen = 0
@@ -60,6 +63,9 @@ class Enclosure:
 
     def enclose(self, rule: Rule, *, is_there: bool) -> None:
         """One rule: who it may touch, and then what it can do."""
+        if rule.phase != UNITS:
+            for line in self.lines:
+                line.leak((1 << rule.place) - 1)
         if rule.phase != UNITS and rule.level != self.level:
             self.level = rule.level
             for line in self.lines:
@@ -225,6 +231,8 @@ class Enclosure:
             line.owed_lo = max(line.owed_lo - borne - broken * S // units_lo - 1, line.mean_lo)
             line.amount_lo = line.units_lo * line.mean_lo // S
         else:
+            if line.is_rest:
+                slack *= LINES_MAX
             line.amount_lo = max(line.amount_lo * (S - part_hi) // S - slack, 0)
         if part_lo:
             line.amount_hi = -(-line.amount_hi * (S - part_lo) // S) + slack

@@ -4,6 +4,8 @@ Always an enclosure: whatever basket of the box is priced, the line's true numbe
 `lower` bounds are rounded down, upper ones up. Nothing here knows a rule.
 """
 
+from typing import NamedTuple
+
 from tidegate.pricing.effects import BP
 from tidegate.pricing.rule import Lower
 
@@ -11,7 +13,7 @@ S = 1 << 20  # prices by unit and ratios are whole numbers of 1/S
 
 
 class BoxLine:
-    """One SKU of a box, or all the others of a large shop as one (`is_rest`)."""
+    """One SKU of a box, or many others of a large shop as one (`is_rest`, see `rest_line`)."""
 
     __slots__ = (
         "amount_hi",
@@ -19,6 +21,7 @@ class BoxLine:
         "is_rest",
         "keep_level",
         "keep_list",
+        "leaks",
         "level_hi",
         "level_lo",
         "list_hi",
@@ -41,6 +44,7 @@ class BoxLine:
     def __init__(self, sku: int, mask: int, list_unit_fen: int, units: tuple[int, int]) -> None:
         self.sku = sku
         self.is_rest = False
+        self.leaks = 0  # of a rest: promotions in it that the target does not know
         self.mask = mask  # promotions that reach it
         self.mask_sure = mask  # of these, those that reach all of it
         self.list_unit_fen = list_unit_fen
@@ -65,6 +69,8 @@ class BoxLine:
         `mean_bp`: what is paid of every unit, up to half a fen; -1 where it is no such rate. No
         rule takes more off a cheaper unit, so no unit loses more than the dearest one does.
         """
+        if self.is_rest:
+            return
         off_hi = self.unit_hi - self.at(lower, self.unit_hi)
         lo = self.at(lower, self.unit_lo)
         if mean_bp >= 0:
@@ -79,6 +85,8 @@ class BoxLine:
 
     def some(self, lower: Lower, part: tuple[int, int], loss_of: "Loss") -> None:
         """Maybe some units at a lower price, at most `part` (over, under) of the line's."""
+        if self.is_rest:
+            return
         over, under = part
         off_hi = self.unit_hi - self.at(lower, self.unit_hi)
         self.unit_lo = self.at(lower, self.unit_lo)
@@ -100,10 +108,46 @@ class BoxLine:
             listed = self.list_unit_fen
             self.keep_list = self.keep_level = self.mean_lo // listed if listed else S
 
+    def leak(self, places_before: int) -> None:
+        """Promotions that only a rest knows may have taken anything off it by now."""
+        if self.leaks & places_before:
+            self.leaks &= ~places_before
+            self.amount_lo = self.keep_level = self.keep_list = 0
+
     def start_level(self) -> None:
         """What the line costs when a level begins."""
         self.level_lo, self.level_hi = self.amount_lo, self.amount_hi
         self.keep_level = S
+
+
+class Rest(NamedTuple):
+    """Many SKUs as one line: what is known of all of them."""
+
+    mask: int  # promotions of the target's that reach any of them
+    mask_sure: int  # those that reach all of them
+    foreign: int  # promotions that reach any of them and not the target
+    foreign_sums: int  # of these, those that take money off a sum
+    cheapest_fen: int  # list price
+    dearest_fen: int
+    unit_fen: int  # none costs less after the unit phase
+
+
+def rest_line(rest: Rest, amount: tuple[int, int], pieces: tuple[int, int]) -> BoxLine:
+    """A rest that costs between two amounts when sums begin, and has so many units."""
+    line = BoxLine(-1, rest.mask, rest.cheapest_fen, pieces)
+    line.is_rest = True
+    line.mask_sure = rest.mask_sure
+    line.maybe = rest.foreign
+    line.leaks = rest.foreign_sums
+    line.unit_lo, line.unit_hi = rest.unit_fen, rest.dearest_fen
+    line.amount_lo = max(amount[0], pieces[0] * rest.unit_fen)
+    line.amount_hi = min(amount[1], pieces[1] * rest.dearest_fen)
+    line.list_lo = max(pieces[0] * rest.cheapest_fen, line.amount_lo)
+    line.list_hi = pieces[1] * rest.dearest_fen
+    line.level_lo, line.level_hi = line.list_lo, line.list_hi
+    dearest_fen = max(rest.dearest_fen, 1)
+    line.keep_list = line.keep_level = rest.unit_fen * S // dearest_fen
+    return line
 
 
 class Loss:

@@ -8,6 +8,7 @@ had certified by then. Never samples.
 import heapq
 from collections.abc import Callable, Sequence
 from itertools import product
+from math import isqrt
 from typing import NamedTuple
 
 from tidegate.pricing.guard.components import Component
@@ -17,6 +18,7 @@ from tidegate.pricing.guard.pricer import Pricer, Units
 from tidegate.pricing.guard.scenes import Scene
 from tidegate.pricing.price import LINES_MAX
 
+NEAR = 8  # units are split first while the most are over so many times the fewest
 POINTS_MAX = 4  # a box of so few baskets and sets is priced, not enclosed
 Box = tuple[tuple[int, int], ...]  # for each SKU of the component, fewest and most units
 
@@ -107,28 +109,23 @@ class Search:
         return found
 
     def split(self, node: Node) -> list[Node]:
-        """Two halves: with and without a promotion, or by the units of a SKU."""
+        """Two halves: with and without a promotion, or by the units of a SKU. [] at a point."""
         ratio, place = max(
-            (high - low if low else 2 * high, -k) for k, (low, high) in enumerate(node.box)
+            ((high + 1) * S // (low + 1), -k) for k, (low, high) in enumerate(node.box)
         )
-        place = -place
-        low, high = node.box[place]
-        if node.may and (ratio <= 8 * max(low, 1)):
+        low, high = node.box[-place]
+        if node.may and ratio <= NEAR * S:
             bit = node.may & -node.may
             rest = node.may ^ bit
             return [node._replace(must=node.must | bit, may=rest), node._replace(may=rest)]
         if low == high:
-            bit = node.may & -node.may
-            rest = node.may ^ bit
-            return [node._replace(must=node.must | bit, may=rest), node._replace(may=rest)]
-        middle = low if not low else min(high - 1, max(low, low * 2 - 1, 1))
-        if low and high <= 4 * low:
-            middle = (low + high) // 2
-        boxes = [
-            (*node.box[:place], half, *node.box[place + 1 :])
-            for half in ((low, middle), (middle + 1, high))
+            return []
+        middle = isqrt(low * high) if high > 4 * low else (low + high) // 2
+        halves = ((low, middle), (middle + 1, high))
+        return [
+            node._replace(box=(*node.box[:-place], half, *node.box[1 - place :]))
+            for half in halves
         ]
-        return [node._replace(box=box) for box in boxes]
 
     def lowest(self, target: int, enough_fen: int | None, effort: Effort) -> "Result":
         """The target's lowest figure by unit over everything.
@@ -158,7 +155,11 @@ class Search:
                     if best is None or found.fen < best.fen:
                         best = found
                 continue
-            for half in self.split(node):
+            halves = self.split(node)
+            if not halves:  # a point that nothing can price (see RestSearch): its bound stands
+                certified = min(fen, best.fen) if best else fen
+                break
+            for half in halves:
                 below = max(self.bound(half, target), bound)
                 heapq.heappush(heap, (below, count := count + 1, half))
         if best is not None and (certified is None or certified >= best.fen):
@@ -184,40 +185,3 @@ def subsets(mask: int) -> list[int]:
         part = (part - mask) & mask
         if not part:
             return found
-
-
-def smallest(
-    search: Search, targets: Sequence[int], effort: Effort, floors_fen: Sequence[int]
-) -> tuple[Found, int] | None:
-    """The basket of fewest units, then fewest lines, that is below a floor; and whose.
-
-    None when the effort ended before it was certain.
-    """
-    heap: list[tuple[int, int, int, int, int, Node]] = []
-    count = 0
-
-    def push(node: Node, target: int) -> None:
-        nonlocal count
-        if search.bound(node, target) >= floors_fen[target] * S:
-            return
-        count += 1
-        units = sum(low for low, _ in node.box)
-        lines = sum(1 for low, _ in node.box if low)
-        chosen = node.must.bit_count()
-        heapq.heappush(heap, (units, lines, chosen, count, target, node))
-
-    for target in targets:
-        for root in search.roots(target):
-            push(root, target)
-    while heap:
-        *_, target, node = heapq.heappop(heap)
-        if effort.spent():
-            return None
-        if search.points(node) == 1:
-            found = search.priced(node, target)[0]
-            if found.fen < floors_fen[target]:
-                return found, target
-            continue
-        for half in search.split(node):
-            push(half, target)
-    return None

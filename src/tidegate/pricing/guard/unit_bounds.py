@@ -141,7 +141,7 @@ def part_rewarded(
 ) -> tuple[int, int]:
     """The greatest part of a line's units that groups can reward, as (over, under)."""
     dearest = all(
-        other is line or (not other.is_rest and other.unit_hi < line.unit_lo) for other, _ in lines
+        other is line or other.unit_hi < line.unit_lo for other, _ in lines
     )
     by_number = (groups * rewarded, max(line.units_lo, 1))
     by_size = (rewarded, size)
