@@ -67,12 +67,12 @@ class ReleaseGate:
 
     def turn(self, now_ms: int) -> Gated:
         """Decide what is recorded, and what waits and may be settled now."""
-        total = Gated()
+        total = self._look_at_waiting(now_ms)
         while asked := self._recorded():
             total = _sum(total, self._decide(asked))
             if len(asked) < TURN_MAX:
                 break
-        return _sum(total, self._look_at_waiting(now_ms))
+        return total
 
     # -- which -----------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class ReleaseGate:
     # -- what ------------------------------------------------------------------------------------
 
     def _decide(self, orders: Sequence[Asked]) -> Gated:
-        """Ask the desk about each: hold what is kept, release the rest; then hold what is judged."""
+        """Ask the desk: hold what is kept, release the rest; then hold what is judged."""
         kept = [order for order in orders if order.keep]
         free = [order for order in orders if not order.keep]
         held = self._ask(kept, HOLD)
@@ -201,7 +201,7 @@ class ReleaseGate:
 def ledger_state(desk_state: str) -> str:
     """A state of the desk in the ledger's words."""
     words = {"pre_held": "unpaid", "committed": "waiting", "on_hold": "on_hold",
-             "released": "released", "closed": "closed"}  # fmt: skip
+             "released": "released", "shipped": "closed", "closed": "closed"}  # fmt: skip
     return words.get(desk_state, "waiting")
 
 

@@ -11,10 +11,12 @@ import numpy as np
 from tidegate.engine import layout as lo
 from tidegate.engine.index import NONE
 from tidegate.engine.machine import Machine
+from tidegate.engine.operations import nothing_open
 from tidegate.engine.tables import find_id, hash_id
 
 UNKNOWN = ""
 REFUSED = "refused"
+SHIPPED = "shipped"  # wholly; what went out may still come back
 
 
 def order_states(machine: Machine, keys: Sequence[tuple[int, int]]) -> list[str]:
@@ -29,4 +31,8 @@ def _state_of(machine: Machine, hi: int, low: int) -> str:
         return UNKNOWN
     if entry & lo.REFUSED_BIT:
         return REFUSED
-    return lo.STATE_NAMES[int(state.orders[entry]["state"])]
+    row = state.orders[entry]
+    number, block = int(row["state"]), int(row["block"])
+    if number in (lo.COMMITTED, lo.RELEASED) and block and nothing_open(state, block):
+        return SHIPPED
+    return lo.STATE_NAMES[number]
