@@ -76,6 +76,10 @@ class Caller:
         self._key_file = key_file
         self._shop = shop
 
+    def at(self, shop: str) -> "Caller":
+        """The same caller, asking about that shop."""
+        return Caller(self._server, self._key_file, self.as_json, shop)
+
     @functools.cached_property
     def client(self) -> Client:
         """The API with the caller's key."""

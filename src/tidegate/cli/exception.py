@@ -80,19 +80,22 @@ def approve(
     digest: Annotated[
         str, typer.Option(help="of what you read; without it you are shown it and asked")
     ] = "",
+    reason: Annotated[
+        str, typer.Option(help="why; a promotion below its floor takes a reason of both")
+    ] = "",
 ) -> None:
     """Approve what another person proposed, as it is shown."""
     if digest and len(proposal) == ID_SIGNS:
         proposal_id, code = proposal, proposal
     else:
         found = waiting(caller, proposal)
-        proposal_id, code = found["proposal"], found["content"].get("code", "")
+        proposal_id, code = found["proposal"], code_of(found)
         if not digest:
             ask_first(found)
             digest = found["digest"]
     path = caller.path("proposals", proposal_id, "approve")
     caller.again = f"{proposal_id} --digest {digest}"
-    answer = caller.send("POST", path, {"digest": digest})
+    answer = caller.send("POST", path, {"digest": digest, "reason": reason or None})
     caller.told(answer, f"exception {code} approved", "特批已批准")
 
 
@@ -119,7 +122,7 @@ def waiting(caller: Caller, wanted: str) -> Mapping[str, Any]:
     found = [
         proposal
         for proposal in caller.get(caller.path("proposals"))["proposals"]
-        if proposal["content"].get("code") == wanted
+        if code_of(proposal) == wanted
         or (len(wanted) >= ID_SIGNS_MIN and proposal["proposal"].startswith(wanted))
     ]
     if len(found) != 1:
@@ -127,6 +130,31 @@ def waiting(caller: Caller, wanted: str) -> Mapping[str, Any]:
         raise WrongUsage(f"{how_many} under {wanted}: see `tidegate exception list`")
     one: Mapping[str, Any] = found[0]
     return one
+
+
+def code_of(proposal: Mapping[str, Any]) -> str:
+    """What it is called: the exception, or the promotion to be published."""
+    content = proposal["content"]
+    return str(content.get("publication", content).get("code", ""))
+
+
+def publication_text(proposal: Mapping[str, Any], wish: Mapping[str, Any]) -> str:
+    """A promotion that was not proved, whole: the basket that goes below, and what is allowed."""
+    lines = [f"{proposal['proposal']}  publish 发布 {wish['code']}: {wish['verdict']}"]
+    if wish["why"]:
+        lines.append(f"  {wish['why']}")
+    found = wish["counterexample"]
+    if found:
+        lines += [f"  {line}" for line in found["receipt"]]
+        left, floor = yuan(found["receivable_fen"]), yuan(found["floor_fen"])
+        lines.append(f"  {found['sku']} leaves {left}, its floor is {floor}")
+    ends = local_time(wish["expires_ms"])
+    for one in wish["exceptions"]:
+        skus = ", ".join(one["skus"])
+        bounds = f"from {yuan(one['floor_fen'])} 元, {counted(one['units'])}, until {ends}"
+        lines.append(f"  allows 允许 {skus} {bounds}")
+    lines += [f"  reason 理由: {wish['reason']}", f"  digest {proposal['digest']}"]
+    return "\n".join(lines)
 
 
 def somebody_is_there() -> bool:
@@ -148,6 +176,8 @@ def ask_first(proposal: Mapping[str, Any]) -> None:
 def proposal_text(proposal: Mapping[str, Any]) -> str:
     """What is proposed, whole: the second person decides by it."""
     wish = proposal["content"]
+    if "publication" in wish:
+        return publication_text(proposal, wish["publication"])
     ends = local_time(wish["expires_ms"])
     skus = ", ".join(wish["skus"])
     bounds = f"from {yuan(wish['floor_fen'])} 元, {counted(wish['units'])}, until {ends}"

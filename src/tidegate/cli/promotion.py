@@ -1,20 +1,160 @@
-"""`tidegate promotion`: offers that orders name, and that can be stopped by themselves."""
+"""`tidegate promotion`: from a file to a draft, a check, and into force; and out of it at once.
 
+Always: what is published is what was checked. Below the floor it takes two people: one forces,
+another approves (`tidegate exception approve`), each with a reason.
+"""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
 import typer
 
-from tidegate.cli._command import Caller, shop_command
-from tidegate.cli._fields import Code
+from tidegate.cli._client import WrongUsage, new_id
+from tidegate.cli._command import Caller, shop_call, shop_command
+from tidegate.cli._fields import Code, Note
+from tidegate.cli._pairs import counts_by_code
+from tidegate.cli._prices import malformed, promotions_in
+from tidegate.cli._times import local_time, span_s
+from tidegate.cli.exception import proposal_text
+from tidegate.cli.guard import check_text
+from tidegate.pricing.guard.answers import EXIT_CODES
+from tidegate.pricing.publishing import Checked
 
-app = typer.Typer(help="Promotions.", no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """Promotions."""
+app = typer.Typer(help="Promotions: drafts, checks, publishing 促销发布.", no_args_is_help=True)
 
 
 @app.command()
 @shop_command
 def put(caller: Caller, code: Code) -> None:
-    """Add a promotion, or say that its price changed: quotes from before are refused then."""
+    """Add a promotion that has no document here, or say that its price changed."""
     caller.put(caller.path("promotions", code), {}, f"promotion {code} set", f"促销 {code} 已设置")
+
+
+@app.command()
+@shop_call
+def draft(
+    caller: Caller,
+    file: Annotated[Path, typer.Argument(help="promotions: YAML, or JSON")],
+    shadow: Annotated[
+        str, typer.Option(metavar="CHANNEL", help="set up at that platform: only watched here")
+    ] = "",
+) -> None:
+    """Keep a file's promotions as drafts. No price changes."""
+    with malformed(caller):
+        read = promotions_in(file)
+    kept = []
+    for promotion in read.promotions:
+        body = {"promotion": msgspec.to_builtins(promotion), "shadow_channel": shadow}
+        kept.append(caller.send("PUT", caller.path("drafts", promotion.code), body))
+    codes = ", ".join(one["code"] for one in kept)
+    caller.show({"drafts": kept}, f"drafts kept: {codes} · 草稿已保存")
+
+
+@app.command()
+@shop_call
+def check(caller: Caller, code: Code) -> None:
+    """Ask the guard about a draft. Ends with 0 proved, 1 below the floor, 2 unknown."""
+    found = caller.send("POST", caller.path("drafts", code, "check"), {})
+    done = msgspec.convert(found["checked"], Checked)
+    caller.show(found, f"{check_text(done, caller.language)}\n  digest {found['digest']}")
+    raise typer.Exit(EXIT_CODES[done.verdict])
+
+
+Digest = Annotated[str, typer.Option(help="of the check that you read; default: the last one")]
+
+
+@app.command()
+@shop_command
+def publish(caller: Caller, code: Code, digest: Digest = "") -> None:
+    """Put a proved draft in force, for the window that it names."""
+    body = {"digest": digest or last_digest(caller, code)}
+    path = caller.path("drafts", code, "publish")
+    caller.post(path, body, f"promotion {code} published", f"促销 {code} 已发布")
+
+
+@app.command()
+@shop_call
+def force(
+    caller: Caller,
+    code: Code,
+    units: Annotated[int, typer.Option(help="of each SKU that goes below its floor")],
+    reason: Annotated[str, typer.Option(help="why; no personal data")],
+    span: Annotated[str, typer.Option("--for", help="from now: 45m, 2h, 3d")],
+    sku_units: Annotated[
+        list[str] | None, typer.Option(metavar="SKU=UNITS", help="of this SKU; repeatable")
+    ] = None,
+    floor: Annotated[
+        list[str] | None, typer.Option(metavar="SKU=FEN", help="its lowest price; repeatable")
+    ] = None,
+    digest: Digest = "",
+) -> None:
+    """Propose to publish what was not proved; a second person has to approve it."""
+    caller.name_it(new_id())
+    body: dict[str, Any] = {
+        "id": caller.id,
+        "digest": digest or last_digest(caller, code),
+        "reason": reason,
+        "units": units,
+        "units_by_sku": counts_by_code(sku_units or (), "--sku-units"),
+        "floors_fen": counts_by_code(floor or (), "--floor"),
+        "expires_at": time.time_ns() // 1_000_000 + span_s(span, "--for") * 1000,
+    }
+    made = caller.send("POST", caller.path("drafts", code, "force"), body)
+    command = f"tidegate exception approve {code} --reason ..."
+    step = f"waits for a second person · 待另一人批准: {command}"
+    caller.show(made, f"{proposal_text(made)}\n{step}")
+
+
+@app.command()
+@shop_command
+def suspend(caller: Caller, code: Code, note: Note = "") -> None:
+    """Stop a promotion at once, coupons in hand included; `tidegate resume` starts it again."""
+    path = caller.path("promotions", code, "suspend")
+    caller.post(path, {"note": note}, f"promotion {code} suspended", f"促销 {code} 已停用")
+
+
+@app.command()
+@shop_command
+def withdraw(caller: Caller, code: Code, note: Note = "") -> None:
+    """End a published promotion at once."""
+    path = caller.path("promotions", code, "withdraw")
+    caller.post(path, {"note": note}, f"promotion {code} withdrawn", f"促销 {code} 已撤下")
+
+
+@app.command()
+@shop_call
+def drop(caller: Caller, code: Code) -> None:
+    """Forget a draft, or a platform's promotion that was only watched."""
+    answer = caller.send("POST", caller.path("drafts", code, "drop"), {}, has_id=False)
+    caller.show(answer, f"draft {code} dropped · 草稿已删除")
+
+
+@app.command("list")
+@shop_call
+def list_(caller: Caller) -> None:
+    """What is published and what is on its way."""
+    there = caller.get(caller.path("publications"))
+    drafts = caller.get(caller.path("drafts"))["drafts"]
+    lines = [f"pricing version 价格版本 {there['pricing_version']}"]
+    lines += [
+        f"{one['phase']:<10} {one['code']}  {local_time(one['start_ms'])} – "
+        f"{local_time(one['end_ms'])}" + ("  by exception 特批" if one["exceptions"] else "")
+        for one in there["published"]
+    ]
+    for one in drafts:
+        verdict = one["checked"]["verdict"] if one["checked"] else "not checked"
+        where = f" at {one['shadow_channel']}" if one["shadow_channel"] else ""
+        lines.append(f"{one['state']:<10} {one['code']}{where}  {verdict}")
+    if there["remark"]:
+        lines.append(f"! {there['remark']}")
+    caller.show({"publications": there, "drafts": drafts}, "\n".join(lines))
+
+
+def last_digest(caller: Caller, code: str) -> str:
+    """The digest of a draft's last check. Raises WrongUsage where there is none."""
+    digest = str(caller.get(caller.path("drafts", code))["digest"])
+    if not digest:
+        raise WrongUsage(f"check it first: tidegate promotion check {code}")
+    return digest

@@ -5,7 +5,7 @@ and an end. Never: a verdict is made here; the guard gives it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -57,10 +57,14 @@ class Checked(msgspec.Struct, frozen=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
 
 
-def configuration_hash(book: PriceBook, floors: Mapping[str, int], promotion: Promotion) -> str:
-    """SHA-256 over the proposed promotion, all that stand, the catalogue and the floors, in hex."""
+def configuration_hash(
+    book: PriceBook, floors: Mapping[str, int], proposed: Iterable[Promotion]
+) -> str:
+    """SHA-256 over what is proposed, all that stands, the catalogue and the floors, in hex."""
     total = hashlib.sha256(b"tidegate checked configuration 1\0")
-    total.update(promotion_hash(promotion).encode() + book.quote.hash.encode())
+    for promotion in proposed:
+        total.update(promotion_hash(promotion).encode())
+    total.update(book.quote.hash.encode())
     total.update(msgspec.json.encode(dict(sorted(floors.items()))))
     return total.hexdigest()
 

@@ -5,7 +5,7 @@ out, so that what sells is never cheaper than what was checked, and what was lef
 Nothing here reads an engine's table; the facts come in as values.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -140,17 +140,18 @@ def standing_book(prices: ShopPrices, now_ms: int) -> tuple[PriceBook, Standing]
     return PriceBook(standing.promotions, catalogue_of(prices), prices.version), standing
 
 
-def proposed_book(prices: ShopPrices, proposed: Promotion, now_ms: int) -> PriceBook:
-    """The book as it would be with one promotion more, or changed. Raises PromotionsRefused.
+def proposed_book(prices: ShopPrices, proposed: Sequence[Promotion], now_ms: int) -> PriceBook:
+    """The book as it would be with some promotions more, or changed. Raises PromotionsRefused.
 
-    The proposed one is taken as it is: whatever is wrong with it is told, not mended.
+    The proposed ones are taken as they are: whatever is wrong with them is told, not mended.
     """
+    codes = {one.code for one in proposed}
     prices = msgspec.structs.replace(
         prices,
         documents=tuple(
-            document for document in prices.documents if _decode(document).code != proposed.code
+            document for document in prices.documents if _decode(document).code not in codes
         ),
-        paused=prices.paused - {proposed.code},
+        paused=prices.paused - codes,
     )
     others = standing_of(prices, now_ms).promotions
-    return PriceBook((*others, proposed), catalogue_of(prices), prices.version)
+    return PriceBook((*others, *proposed), catalogue_of(prices), prices.version)

@@ -8,9 +8,9 @@ import sys
 
 import msgspec
 
-from tidegate.pricing.guard.check import check
 from tidegate.pricing.problems import Problem, PromotionsRefused
 from tidegate.publishing.checking import CheckAsked, CheckDone, checked
+from tidegate.publishing.guarding import price_guard
 
 
 class ProcessAnswer(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ def answer_to(asked: bytes) -> bytes:
     """The answer to one question, both as bytes."""
     wanted = msgspec.msgpack.decode(asked, type=CheckAsked)
     try:
-        answer = ProcessAnswer(done=checked(wanted, check))
+        answer = ProcessAnswer(done=checked(wanted, price_guard))
     except PromotionsRefused as refused:
         answer = ProcessAnswer(problems=refused.problems)
     return msgspec.msgpack.encode(answer)

@@ -5,7 +5,7 @@ the floor. Every counterexample comes with its receipt. Nothing here knows a sho
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -32,14 +32,15 @@ from tidegate.pricing.standing import (
 
 TOUCHED_SHARE_BP = 5_000  # a change that reaches more of the catalogue is told
 LISTED_MAX = 20
+LOWEST_MAX = 10_000
 
 
 class CheckAsked(msgspec.Struct, frozen=True):
-    """What to check: the prices that stand, with a promotion to be added (or none)."""
+    """What to check: the prices that stand, with promotions to be added (or none)."""
 
     prices: ShopPrices
     now_ms: int
-    proposed: Promotion | None = None
+    proposed: tuple[Promotion, ...] = ()
     budget_s: float = 20.0
 
 
@@ -61,15 +62,16 @@ def checked(
     """The verdict on what was asked. Raises PromotionsRefused where the proposed is malformed."""
     until_s = monotonic_s() + asked.budget_s
     prices, proposed = asked.prices, asked.proposed
-    if proposed is None:
+    if not proposed:
         book, _ = standing_book(prices, asked.now_ms)
         digest = book.quote.hash
     else:
         book = proposed_book(prices, proposed, asked.now_ms)
         digest = configuration_hash(book, floors_by_code(prices, with_allowances=False), proposed)
     by_code = floors_by_code(prices, with_allowances=True)
-    if proposed is not None:  # what it may do is not what was approved of the one before it
-        others = tuple(one for one in prices.allowances if one.promotion != proposed.code)
+    if proposed:  # what they may do is not what was approved of those before them
+        codes = {one.code for one in proposed}
+        others = tuple(one for one in prices.allowances if one.promotion not in codes)
         rest = msgspec.structs.replace(prices, allowances=others)
         by_code = floors_by_code(rest, with_allowances=True)
     floors = floors_for(book, by_code, prices.line_units_max)
@@ -77,7 +79,7 @@ def checked(
     return CheckDone(worded(book, answer, proposed), digest, prices.version)
 
 
-def worded(book: PriceBook, answer: answers.Answer, proposed: Promotion | None) -> Checked:
+def worded(book: PriceBook, answer: answers.Answer, proposed: Sequence[Promotion]) -> Checked:
     """An answer with its receipt, the lowest prices, and how far the change reaches."""
     touched = reach_of(book, proposed)
     notes = []
@@ -86,7 +88,7 @@ def worded(book: PriceBook, answer: answers.Answer, proposed: Promotion | None) 
         notes.append(f"it reaches {every}: {len(touched)} of {len(book.skus)} SKUs")
     base = Checked(
         PROVED,
-        lowest={book.skus[n].code: answer.lowest[n].fen for n in touched[:LISTED_MAX]},
+        lowest={book.skus[n].code: answer.lowest[n].fen for n in touched[:LOWEST_MAX]},
         skus_touched=len(touched),
         skus_total=len(book.skus),
         notes=tuple(notes),
@@ -106,11 +108,11 @@ def worded(book: PriceBook, answer: answers.Answer, proposed: Promotion | None) 
     )
 
 
-def reach_of(book: PriceBook, proposed: Promotion | None) -> list[int]:
+def reach_of(book: PriceBook, proposed: Sequence[Promotion]) -> list[int]:
     """The SKUs that a change reaches; without a change, those that any promotion reaches."""
-    if proposed is None:
+    if not proposed:
         return [number for number, mask in enumerate(book.masks) if mask]
-    return book.scopes.reach(proposed)
+    return sorted({number for one in proposed for number in book.scopes.reach(one)})
 
 
 def counterexample_of(book: PriceBook, found: answers.Counterexample) -> Counterexample:

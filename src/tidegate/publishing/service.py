@@ -147,7 +147,7 @@ class Publishing:
         if draft.shadow_channel:
             prices = await self._with_shadows(prices, draft.shadow_channel)
         now_ms = self.desk.machine.now_ms
-        asked = CheckAsked(prices, now_ms, draft.promotion, CHECK_BUDGET_S)
+        asked = CheckAsked(prices, now_ms, (draft.promotion,), CHECK_BUDGET_S)
         done = await self.checker.check(asked)
         if not done.digest:  # the check died; what it was to look at still has its name
             digest = await asyncio.to_thread(digest_of, asked)
@@ -311,7 +311,6 @@ def checked_of(draft: Draft, digest: str) -> CheckDone:
 
 def digest_of(asked: CheckAsked) -> str:
     """What was checked, as one hash. Raises PromotionsRefused."""
-    assert asked.proposed is not None
     book = proposed_book(asked.prices, asked.proposed, asked.now_ms)
     floors = floors_by_code(asked.prices, with_allowances=False)
     return configuration_hash(book, floors, asked.proposed)

@@ -86,7 +86,7 @@ class Watching:
         prices = facts_of(desk, now_ms)
         standing = standing_of(prices, now_ms)
         # From the lead on a window counts as begun; proofs cover every moment of it anyhow.
-        done = await self.publishing.checker.check(CheckAsked(prices, now_ms, None, CHECK_BUDGET_S))
+        done = await self.publishing.checker.check(CheckAsked(prices, now_ms, (), CHECK_BUDGET_S))
         self.checks += 1
         if done.checked.counterexample is None and done.checked.verdict != PROVED:
             self._tries += 1
@@ -144,7 +144,7 @@ class Watching:
                 prices, documents=documents, paused=frozenset(), allowances=()
             )
             done = await self.publishing.checker.check(
-                CheckAsked(there, now_ms, None, CHECK_BUDGET_S)
+                CheckAsked(there, now_ms, (), CHECK_BUDGET_S)
             )
             if done.checked.verdict != PROVED:
                 words = f"promotions at {channel}: {summary(done.checked)}"

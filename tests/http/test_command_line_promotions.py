@@ -1,0 +1,168 @@
+"""Guard, price and promotion by command: files alone, and against a real server.
+
+Always the exact words and exit statuses. The night's file is the one of docs/operations/publish.md.
+"""
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tidegate.cli.main import app
+
+NIGHT = """
+money_unit: yuan
+utc_offset: "+08:00"
+skus:
+  - {code: JUICE-15, list_price: 260, cost: 90}
+promotions:
+  - code: MIDNIGHT
+    name: 零点狂欢
+    kind: 折扣
+    level: 单品
+    scope: all
+    discount: 0.385折
+    start: 2026-10-26 00:00
+    end: 2036-10-27 00:00
+"""
+FAIR = NIGHT.replace("0.385折", "8折").replace("MIDNIGHT", "FAIR")
+
+
+def beside(name: str) -> ModuleType:
+    """A module of this folder, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+HOUSE = beside("command_line_house")
+House = Any  # of that module
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with HOUSE.opened_house("own") as opened:
+        opened.shop = "own"
+        floors = ("--list-price-fen", "26000", "--cost-floor-fen", "9000")
+        opened.did("sku", "put", "JUICE-15", *floors)
+        opened.did("stock", "receive", "JUICE-15", "100")
+        yield opened
+
+
+def file(folder: Path, text: str, name: str = "promotions.yaml") -> str:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def ran(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"LC_ALL": "C.UTF-8", "LANG": "en"})
+
+
+def test_that_nights_discount_is_below_the_floor(tmp_path: Path) -> None:
+    said = ran("guard", "check", file(tmp_path, NIGHT))
+    assert said.exit_code == 1
+    lines = said.stdout.splitlines()
+    assert lines[:2] == [
+        "BELOW THE FLOOR 低于保本价",
+        "  1 × JUICE-15: JUICE-15 leaves 10.01, its floor is 90.00; by MIDNIGHT",
+    ]
+    assert "    buyer pays 10.01" in lines
+
+
+def test_a_fair_one_is_proved_with_its_lowest_price(tmp_path: Path) -> None:
+    said = ran("guard", "check", file(tmp_path, FAIR))
+    assert said.stdout.splitlines() == [
+        "proved: no basket, buyer, choice or moment goes below a floor · 已证明不破价",
+        "  lowest 最低 JUICE-15: 208.00",
+    ]
+    assert said.exit_code == 0
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    (NIGHT.replace("0.385折", "0.8"), "line 12: MIDNIGHT discount: '0.8' may be"),
+    (NIGHT.replace("scope: all", "scope: {skus: [X]}"), "line 11: MIDNIGHT scope.skus: unknown"),
+    ("promotions: [", "line 2: "),
+])  # fmt: skip
+def test_a_malformed_file_ends_with_2_its_line_and_its_mend(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    said = ran("guard", "check", file(tmp_path, text))
+    assert said.exit_code == 2
+    assert told in said.stderr
+    as_json = ran("guard", "check", file(tmp_path, text), "--json")
+    assert json.loads(as_json.stdout)["verdict"] == "malformed"
+
+
+def test_a_floor_is_computed_from_cost_shipping_fees_and_margin(tmp_path: Path) -> None:
+    """(90 + 8) / (1 - 6 % - 55 %) = 251.29 of 260, and 8折 leaves 208."""
+    catalogue = file(tmp_path, "code,list_price_fen,cost_fen\nJUICE-15,26000,9000\n", "c.csv")
+    alone = "\n".join(
+        line for line in FAIR.splitlines() if "JUICE" not in line and "skus:" not in line
+    )
+    floors = ("--shipping-fen", "800", "--fee-bp", "600", "--margin-bp", "5500")
+    said = ran("guard", "check", file(tmp_path, alone), "--catalogue", catalogue, *floors)
+    assert said.exit_code == 1
+    assert "its floor is 251.29" in said.stdout
+    assert ran("guard", "check", file(tmp_path, alone), "--catalogue", catalogue).exit_code == 0
+
+
+def test_a_diff_says_what_becomes_possible(tmp_path: Path) -> None:
+    said = ran("guard", "diff", file(tmp_path, FAIR))
+    assert said.stdout.splitlines()[:2] == [
+        "1 SKUs can become cheaper · 1 个商品最低价降低",
+        "JUICE-15: 260.00 -> 208.00 (80.0 % of list)",
+    ]
+
+
+def test_a_price_from_a_file_is_a_receipt(tmp_path: Path) -> None:
+    at = ("--at", "2026-10-26T00:00:00+08:00")
+    said = ran("price", file(tmp_path, FAIR), "--line", "JUICE-15=2", *at)
+    assert "buyer pays 416.00" in said.stdout.splitlines()
+    before = ran("price", file(tmp_path, FAIR), "--line", "JUICE-15=2",
+                 "--at", "2026-10-25T23:59:59+08:00")  # fmt: skip
+    assert "buyer pays 520.00" in before.stdout.splitlines()
+
+
+def test_from_a_file_into_force_and_out_again(house: House, tmp_path: Path) -> None:
+    fair = file(tmp_path, FAIR)
+    assert house.run("guard", "check", fair, "--shop", "own").code == 0
+    house.did("promotion", "draft", fair)
+    assert house.run("promotion", "check", "FAIR").code == 0
+    house.did("promotion", "publish", "FAIR")
+    quote = house.did("price", "--shop", "own", "--channel", "web", "--line", "JUICE-15=1")
+    assert "buyer pays 208.00" in quote.out.splitlines()
+    listed = house.did("promotion", "list", "--json").document
+    assert [(one["code"], one["phase"]) for one in listed["publications"]["published"]] == [
+        ("FAIR", "live")
+    ]
+    house.did("promotion", "suspend", "FAIR", "--note", "stop")
+    quote = house.did("price", "--shop", "own", "--channel", "web", "--line", "JUICE-15=1")
+    assert "buyer pays 260.00" in quote.out.splitlines()
+    house.did("promotion", "withdraw", "FAIR")
+    assert house.did("promotion", "list", "--json").document["publications"]["published"] == []
+
+
+def test_what_is_below_takes_two_people_with_reasons(house: House, tmp_path: Path) -> None:
+    house.did("promotion", "draft", file(tmp_path, NIGHT))
+    assert house.run("promotion", "check", "MIDNIGHT").code == 1
+    assert house.run("promotion", "publish", "MIDNIGHT").code == 1
+    terms = ("--units", "5", "--for", "1h", "--reason", "the crowd is to come")
+    forced = house.did("promotion", "force", "MIDNIGHT", *terms, who="ann")
+    assert "allows 允许 JUICE-15 from 10.01 元, 5 units" in forced.out
+    digest = next(line for line in forced.out.splitlines() if "digest" in line).split()[1]
+    word = ("exception", "approve", "MIDNIGHT", "--digest", digest)
+    assert house.run(*word, "--reason", "I too", who="ann").code == 1
+    assert house.run(*word, who="bob").code == 1
+    house.did(*word, "--reason", "seen and agreed", who="bob")
+    quote = house.did("price", "--shop", "own", "--channel", "web", "--line", "JUICE-15=1")
+    assert "buyer pays 10.01" in quote.out.splitlines()
+    house.did("promotion", "withdraw", "MIDNIGHT")
