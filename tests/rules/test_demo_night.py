@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.demo.crowd import make_crowd
+from tidegate.demo.crowd import PRODUCTS, make_crowd
 from tidegate.demo.night import FLOOR_MS
 from tidegate.demo.shops import approved_units
 
@@ -43,6 +43,18 @@ def test_every_promise_held(played: tuple[str, dict[str, object]]) -> None:
         "unexpected_answers",
     ):
         assert own[name] == 0, name
+
+
+def test_the_guard_refused_the_wrong_discount_before_the_night(
+    played: tuple[str, dict[str, object]],
+) -> None:
+    guard = played[1]["guard"]
+    assert guard["verdict"] == "below_floor"  # type: ignore[index]
+    wrong = {product.code: product.wrong_price_fen for product in PRODUCTS}
+    assert guard["below"] == wrong  # type: ignore[index]
+    assert f"refused in {guard['seconds']:.1f} s: 6 of 6 products" in played[0]  # type: ignore[index]
+    for line in guard["receipt"]:  # type: ignore[index]
+        assert f"│ {line}" in played[0]
 
 
 def test_the_whole_crowd_was_answered(played: tuple[str, dict[str, object]]) -> None:

@@ -10,7 +10,7 @@ from tidegate.demo.answers import Heard
 from tidegate.demo.crowd import ORDER, Crowd, figures, make_crowd
 from tidegate.demo.judge import MarketplaceShop, OwnShop, Verdict
 from tidegate.demo.observer import Opening, below_floor_orders, would_open
-from tidegate.demo.result import Kill, NightResult, as_json, erp_runs
+from tidegate.demo.result import GuardSaid, Kill, NightResult, as_json, erp_runs
 from tidegate.demo.table import Row, breaker_text, clock, closing, refusals, report, rows
 
 CROWD = make_crowd(20211026, 0.01)
@@ -24,6 +24,14 @@ def result(**own: int) -> NightResult:
         approved_units=CROWD.stock_units,
         crowd=figures(CROWD),
         erp=erp_runs(CROWD),
+        guard=GuardSaid(
+            verdict="below_floor",
+            seconds=0.2,
+            below={"A": 1_000, "B": 877},
+            receipt=["A × 1"],
+            floor_fen=10_000,
+            receivable_fen=1_000,
+        ),
         verdict=Verdict(
             own=OwnShop(
                 accepted_orders=700,
@@ -78,6 +86,7 @@ def test_the_table_row_by_row() -> None:
         Row("sent to a warehouse, boxes 放行", "–", "–", "350 ≤ 850", "–"),
         Row("double-clicks charged twice 重复扣款", "–", "0 of 31", "–", "–"),
         Row("answers lost by kill -9 丢失应答", "–", "0 of 400", "–", "–"),
+        Row("wrong discount at the guard 价格闸", "–", "refused in 0.2 s, 2 products 拒绝发布", "–", "–"),
         Row(
             "wrong price noticed 发现低价",
             "00:30, by people 半小时后人工发现",

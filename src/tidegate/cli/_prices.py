@@ -180,7 +180,7 @@ def allowances(caller: Caller, published: Sequence[Mapping[str, Any]]) -> tuple[
     for one in published:
         for code in one["exceptions"] if one["phase"] != "paused" else ():
             shown = caller.get(caller.path("exceptions", code))
-            if shown["on"] and shown["units_left"] > 0:
+            if shown["on"]:
                 found += [Allowance(one["code"], sku, shown["floor_fen"]) for sku in shown["skus"]]
     return tuple(found)
 

@@ -16,13 +16,13 @@ import numpy.typing as npt
 from rich.console import Console
 
 from tidegate.demo.answers import REPEATED_LATER, read_heard
-from tidegate.demo.crowd import ASSUMPTIONS, Crowd, figures, make_crowd
+from tidegate.demo.crowd import ASSUMPTIONS, PRODUCTS, Crowd, figures, make_crowd
 from tidegate.demo.fleet import Fleet
 from tidegate.demo.job import Job
 from tidegate.demo.judge import Case, Verdict
 from tidegate.demo.observer import BELOW_FLOOR, observe
 from tidegate.demo.progress import Counts
-from tidegate.demo.result import Kill, NightResult, erp_runs
+from tidegate.demo.result import GuardSaid, Kill, NightResult, erp_runs
 from tidegate.demo.server import Server
 from tidegate.demo.shops import MARKETPLACE, OWN, PROMOTION, Shops, approved_units
 from tidegate.demo.stage import Stage
@@ -89,6 +89,21 @@ class Night:
         # The half hour is moved to end now: orders older than a day would be refused.
         self.midnight_ms = int(time.time() * 1000) - 30 * 60 * 1000
 
+    def guard_refuses(self) -> GuardSaid:
+        """The evening before: the wrong discount is checked, and does not go live."""
+        title = ("the evening before: the price guard is asked", "前夜：价格闸检查错误折扣")
+        with self.stage.act(*title):
+            said = self.shops.ask_the_guard(OWN)
+        self.stage.say(
+            f"          refused in {said.seconds:.1f} s: {len(said.below)} of {len(PRODUCTS)} "
+            f"products below their floor; one box leaves {said.receivable_fen / 100:.2f}, "
+            f"the floor is {said.floor_fen / 100:.2f}",
+            "当即拒绝发布",
+        )
+        for line in said.receipt:
+            self.stage.quote(line)
+        return said
+
     def floor_refuses(self) -> int:
         """The own shop's first two minutes; how many orders the floor refused."""
         job = self.job("orders", OWN, promotion=PROMOTION, last_attempt=self.first_attempt)
@@ -106,13 +121,13 @@ class Night:
         return len(refused)
 
     def approve(self) -> None:
-        """Two people approve an exception a product; from now on orders name it."""
+        """Two people force the wrong discount through; from now on orders name the exceptions."""
         self.shops.approve()
         self.case.approved_units = list(approved_units(self.crowd))
         self.stage.say(
-            "          two people approve the wrong price: for three products 10 % more boxes than "
-            "there are, for three 10 % fewer",
-            "两人批准例外价：三款超库存一成，三款少一成",
+            "          two people who have read it force it through: for three products 10 % more "
+            "boxes than there are, for three 10 % fewer",
+            "两人阅后仍强行发布：三款超库存一成，三款少一成",
         )
 
     def crowd_comes(self) -> Kill:
@@ -121,7 +136,7 @@ class Night:
             "orders",
             OWN,
             promotion=PROMOTION,
-            exceptions=self.shops.exceptions,
+            exceptions=self.shops.exceptions(OWN),
             first_attempt=self.first_attempt,
             last_attempt=len(self.crowd.attempts),
             pairs_file=str(self._those_who_come_back()),
@@ -188,7 +203,7 @@ class Night:
             "orders",
             OWN,
             promotion=PROMOTION,
-            exceptions=self.shops.exceptions,
+            exceptions=self.shops.exceptions(OWN),
             pairs_file=str(self._save_pairs("answered-before-kill", pairs)),
             pairs_kind=REPEATED_LATER,
         )
@@ -204,7 +219,7 @@ class Night:
         job = self.job(
             "sales",
             MARKETPLACE,
-            exceptions=self.shops.exceptions,
+            exceptions=self.shops.exceptions(MARKETPLACE),
             last_attempt=len(self.crowd.attempts),
         )
         fleet = Fleet(self.folder, job, "sales")
@@ -261,6 +276,7 @@ def play(folder: Path, seed: int, scale: float, console: Console) -> NightResult
     night = Night(folder, crowd, stage)
     try:
         night.set_up()
+        guard = night.guard_refuses()
         refused_first = night.floor_refuses()
         night.approve()
         kill = night.crowd_comes()
@@ -280,6 +296,7 @@ def play(folder: Path, seed: int, scale: float, console: Console) -> NightResult
         verdict=verdict,
         refused_by_floor_first=refused_first,
         kill=kill,
+        guard=guard,
         opening=observe(crowd, map(Path, night.case.sales_answers)),
         acts=stage.acts,
         faults=verdict.faults(),

@@ -41,6 +41,17 @@ class Act(msgspec.Struct, kw_only=True, frozen=True):
         return self.answers / self.seconds if self.seconds > 0 else 0.0
 
 
+class GuardSaid(msgspec.Struct, kw_only=True, frozen=True):
+    """What the price guard said of the wrong discount, the evening before."""
+
+    verdict: str
+    seconds: float
+    below: dict[str, int]  # products below their floor, with the lowest price of a box
+    receipt: list[str]  # of the smallest basket
+    floor_fen: int
+    receivable_fen: int
+
+
 class ErpRun(msgspec.Struct, kw_only=True, frozen=True):
     """One variant of the model ERP."""
 
@@ -63,6 +74,7 @@ class NightResult(msgspec.Struct, kw_only=True):
     refused_by_floor_first: int  # orders refused in the first minutes, before the approval
     kill: Kill
     opening: Opening | None
+    guard: GuardSaid | None = None
     acts: list[Act]
     faults: list[str]
 

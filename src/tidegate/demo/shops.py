@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tidegate.demo.crowd import LIMIT_PER_ACCOUNT, LIMIT_PER_PHONE, PRODUCTS, Crowd
+from tidegate.demo.result import GuardSaid
 from tidegate.demo.server import HOST, Server, free_port
 from tidegate.demo.shop_api import CallRefused, ShopApi, command_line
 
@@ -32,6 +33,20 @@ def approved_units(crowd: Crowd) -> tuple[int, ...]:
     )
 
 
+def wrong_discount(now_ms: int) -> dict[str, object]:
+    """One setting, and every product costs a twenty-sixth."""
+    prices = {product.code: product.wrong_price_fen for product in PRODUCTS}
+    return {
+        "code": PROMOTION,
+        "name": "midnight promotion",
+        "level": "item",
+        "effect": {"kind": "fixed_price", "prices_fen": prices},
+        "scope": {"all": True},
+        "start_ms": now_ms,
+        "end_ms": now_ms + APPROVAL_S * 1000,
+    }
+
+
 class Shops:
     """The store and its server."""
 
@@ -41,14 +56,15 @@ class Shops:
         self._crowd = crowd
         self._keys: dict[str, str] = {}
         self._people: list[str] = []  # keys of the two who approve
+        self._exceptions: dict[str, tuple[str, ...]] = {}
+        self._checks: dict[str, str] = {}  # digest of what the guard was asked, by shop
         port = free_port()
         arguments = ("serve", "--store", str(self._store), "--host", HOST, "--port", str(port))
         self.server = Server(arguments, port, folder / "server.log")
 
-    @property
-    def exceptions(self) -> tuple[str, ...]:
-        """The approved exception of each product."""
-        return tuple(f"wrong-price-{product.code}" for product in PRODUCTS)
+    def exceptions(self, shop: str) -> tuple[str, ...]:
+        """The approved exception of each product; () before two people have approved."""
+        return self._exceptions.get(shop, ())
 
     def channel(self, shop: str) -> str:
         """The channel that a shop sells through."""
@@ -113,42 +129,66 @@ class Shops:
             }
             api.call("PUT", f"{path}/rules/limit-{code}", limit)
 
+    def ask_the_guard(self, shop: str) -> GuardSaid:
+        """Draft the wrong discount and have it checked. Raises CallRefused unless it is refused."""
+        api, path = self._api(self.person_key), f"/v1/shops/{shop}/drafts/{PROMOTION}"
+        api.call("PUT", path, {"promotion": wrong_discount(int(time.time() * 1000))})
+        started_s = time.monotonic()
+        found = api.call("POST", f"{path}/check", {})
+        took_s = time.monotonic() - started_s
+        self._checks[shop] = found["digest"]
+        said, word = found["checked"], {"digest": found["digest"]}
+        if said["verdict"] != "below_floor":
+            raise CallRefused(f"POST {path}/check: {said['verdict']}, where every price is wrong")
+        self._is_refused(api, f"{path}/publish", word, "what is below the floor was published")
+        return GuardSaid(
+            verdict=said["verdict"],
+            seconds=round(took_s, 3),
+            below=said["below"],
+            receipt=said["counterexample"]["receipt"],
+            floor_fen=said["counterexample"]["floor_fen"],
+            receivable_fen=said["counterexample"]["receivable_fen"],
+        )
+
     def approve(self) -> None:
-        """One person proposes each exception, another approves it; their keys differ, and so do
-        they. Raises CallRefused, also where one person's word would have been enough.
+        """One person forces the wrong discount through, another approves; their keys differ, and so
+        do they. Raises CallRefused, also where one person's word would have been enough.
         """
+        self.ask_the_guard(MARKETPLACE)
         for shop in (OWN, MARKETPLACE):
             units = approved_units(self._crowd)
             if shop == MARKETPLACE:
                 units = (PRICE_ONLY_UNITS,) * len(PRODUCTS)
-            for place, code in enumerate(self.exceptions):
-                self._approve_one(shop, place, code, units[place])
+            self._force(shop, units)
 
-    def _approve_one(self, shop: str, place: int, code: str, units: int) -> None:
-        product, path = PRODUCTS[place], f"/v1/shops/{shop}"
+    def _force(self, shop: str, units: tuple[int, ...]) -> None:
+        path = f"/v1/shops/{shop}"
         one, other = (self._api(key) for key in self._people)
+        codes = [product.code for product in PRODUCTS]
         wish = {
-            "code": code,
-            "skus": [product.code],
-            "floor_fen": product.wrong_price_fen,
-            "units": units,
+            "digest": self._checks[shop],
+            "reason": "the shop honours the price of that night",
+            "units": 1,
+            "units_by_sku": dict(zip(codes, units, strict=True)),
             "expires_at": int((time.time() + APPROVAL_S) * 1000),
-            "note": "the shop honours the price of that night",
         }
-        proposed = one.call("POST", f"{path}/exceptions", wish)
-        word = {"digest": proposed["digest"]}
+        proposed = one.call("POST", f"{path}/drafts/{PROMOTION}/force", wish)
+        allowed = proposed["content"]["publication"]["exceptions"]
+        by_sku = {row["skus"][0]: row["code"] for row in allowed}
+        self._exceptions[shop] = tuple(by_sku[code] for code in codes)
+        word = {"digest": proposed["digest"], "reason": "seen what it costs, and agreed"}
         approve = f"{path}/proposals/{proposed['proposal']}/approve"
-        if place == 0:
-            self._own_word_is_refused(one, approve, word)
+        self._is_refused(one, approve, word, "one person approved alone what takes two")
         other.call("POST", approve, word)
 
-    def _own_word_is_refused(self, one: ShopApi, path: str, word: dict[str, str]) -> None:
-        """The proposer's own approval must not count."""
+    @staticmethod
+    def _is_refused(api: ShopApi, path: str, body: object, otherwise: str) -> None:
+        """A call that must not be done."""
         try:
-            one.call("POST", path, word)
+            api.call("POST", path, body)
         except CallRefused:
             return
-        raise CallRefused(f"POST {path}: one person approved alone what takes two")
+        raise CallRefused(f"POST {path}: {otherwise}")
 
     def available(self, shop: str) -> list[int]:
         """What the server says is left of each product."""

@@ -27,6 +27,10 @@ class Stage:
         """One line of text; a narrow terminal breaks it, not we."""
         self._console.print(f"{english} · {chinese}", markup=False, highlight=False, soft_wrap=True)
 
+    def quote(self, line: str) -> None:
+        """A line of a document, as it stands there."""
+        self._console.print(f"          │ {line}", markup=False, highlight=False, soft_wrap=True)
+
     @contextmanager
     def act(self, english: str, chinese: str, total: int | None = None) -> Iterator[Watch]:
         """Time an act; the function it yields moves the bar and keeps the counts."""

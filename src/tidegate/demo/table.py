@@ -114,6 +114,10 @@ def rows(result: NightResult) -> list[Row]:
 def _endings(result: NightResult) -> list[Row]:
     """Double-clicks, the kill, and when anyone noticed."""
     own, opening = result.own, result.opening
+    said = result.guard
+    guard = (
+        f"refused in {said.seconds:.1f} s, {len(said.below)} products 拒绝发布" if said else NONE
+    )
     noticed = f"{clock(opening.at_ms)} observed 仅观察" if opening else "never"
     return [
         Row(
@@ -130,6 +134,7 @@ def _endings(result: NightResult) -> list[Row]:
             NONE,
             NONE,
         ),
+        Row("wrong discount at the guard 价格闸", NONE, guard, NONE, NONE),
         Row(
             "wrong price noticed 发现低价",
             "00:30, by people 半小时后人工发现",

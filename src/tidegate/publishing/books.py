@@ -86,9 +86,8 @@ def exceptions_of(machine: Any, now_ms: int) -> list[tuple[str, str, int, int, b
             continue
         row = state.exceptions[number]
         start = int(row["skus_start"])
-        holds = bool(
-            row["known"] and int(row["expires_ms"]) > now_ms and int(row["units_left"]) > 0
-        )
+        # Units that are used up end nothing here: the desk refuses each order beyond them.
+        holds = bool(row["known"] and int(row["expires_ms"]) > now_ms)
         for one in state.recipes[start + 1 : start + 1 + int(state.recipes[start])]:
             sku = cat.sku_codes[int(one)]
             found.append((promotion, sku, number, int(row["floor_fen"]), holds))
