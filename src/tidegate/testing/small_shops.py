@@ -217,6 +217,7 @@ class Tried:
 
     lowest_fen: dict[str, int] = field(default_factory=dict)
     by_units: dict[tuple[str, int], int] = field(default_factory=dict)
+    applied: set[str] = field(default_factory=set)  # promotions that did anything, anywhere
     baskets: int = 0
 
     def fewest_below(self, floors_fen: dict[str, int]) -> int | None:
@@ -233,6 +234,7 @@ def try_everything(shop: SmallShop) -> Tried:
         for basket in baskets:
             priced = price(shop.book, basket, buyer, choices, time_ms, room=room, trace=True)
             tried.baskets += 1
+            tried.applied.update(row.promotion for row in priced.promotions)
             units = sum(line.quantity for line in basket.lines)
             for line, figure_fen in zip(priced.lines, naive_figures(shop, priced), strict=True):
                 fen = figure_fen // line.quantity

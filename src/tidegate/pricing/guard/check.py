@@ -50,13 +50,13 @@ def check(
     if before is not None:
         rows = unchanged(before.book, before.floors, before.rows, book, floors, prover.beside)
     kept = len(rows)
-    crowds: list[int] = []
+    crowds: list[tuple[int, Component]] = []
     below = 0
     for component in components_of(book):
         if len(component.skus) <= exact_skus_max:
             below += prove_component(prover, component, rows)
         else:
-            crowds += [sku for sku in component.skus if sku not in rows]
+            crowds += [(sku, component) for sku in component.skus if sku not in rows]
     prove_crowds(prover, crowds, rows, below)
     whole = tuple(rows[sku] for sku in range(len(book.skus)))
     return Checked(answer_of(prover, whole), book, floors, whole, len(whole) - kept)
@@ -72,17 +72,19 @@ def prove_component(prover: Prover, component: Component, rows: dict[int, Row]) 
     return below
 
 
-def prove_crowds(prover: Prover, skus: list[int], rows: dict[int, Row], below: int) -> None:
+def prove_crowds(
+    prover: Prover, skus: list[tuple[int, Component]], rows: dict[int, Row], below: int
+) -> None:
     """First one bound for each, then searches for those that it leaves open."""
-    for sku in skus:
+    for sku, _ in skus:
         rows[sku] = prover.by_bound(sku)
-    for sku in skus:
+    for sku, component in skus:
         floor_fen = prover.floors_fen[sku]
         if rows[sku].fen >= floor_fen:
             continue
         if below >= BELOW_MAX or prover.is_over():
             return
-        rows[sku] = prover.in_crowd(sku, rows[sku])
+        rows[sku] = prover.in_crowd(sku, rows[sku], component)
         below += rows[sku].is_below(floor_fen)
 
 

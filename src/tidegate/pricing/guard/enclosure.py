@@ -64,12 +64,7 @@ class Enclosure:
     def enclose(self, rule: Rule, *, is_there: bool) -> None:
         """One rule: who it may touch, and then what it can do."""
         if rule.phase != UNITS:
-            for line in self.lines:
-                line.leak((1 << rule.place) - 1)
-        if rule.phase != UNITS and rule.level != self.level:
-            self.level = rule.level
-            for line in self.lines:
-                line.start_level()
+            self.begin(rule)
         if rule.requires & ~self.applied_maybe:
             return
         bit = 1 << rule.place
@@ -86,6 +81,19 @@ class Enclosure:
         else:
             self.enclose_sum(rule, base, sure=sure)
 
+    def begin(self, rule: Rule) -> None:
+        """The level of a rule of sums begins, if it has not; then what only a rest knows of."""
+        if rule.level != self.level:
+            self.level = rule.level
+            first = rule.place
+            while first and self.book.rules[first - 1].level == rule.level:
+                first -= 1
+            for line in self.lines:
+                line.leak((1 << first) - 1)
+                line.start_level()
+        for line in self.lines:
+            line.leak((1 << rule.place) - 1)
+
     def surely_in(self, rule: Rule, line: BoxLine) -> bool:
         """Whether every basket of the box has the line, open to the rule."""
         here = line.units_lo > 0 and bool(line.mask_sure >> rule.place & 1)
@@ -95,7 +103,8 @@ class Enclosure:
         """Whether a gift of these lines may burden the target: none surely lists for more."""
         target = self.target
         return any(line is target for line, _ in base) and not any(
-            certain and line.list_lo > target.list_hi for line, certain in base
+            certain and not line.is_rest and line.list_lo > target.list_hi
+            for line, certain in base
         )
 
     def units_beside(self, base: Base) -> int | None:

@@ -15,6 +15,7 @@ from tidegate.pricing.guard.scenes import Scene, among
 from tidegate.pricing.guard.search import Effort, Found, Result, Search
 
 EXACT_SKUS_MAX = 4  # in a component that is searched with all its SKUs at once
+SEARCHED_SKUS_MAX = 8  # in a component that is searched so where nothing else decides
 BY_BOUND, BY_RESTS, BY_BASKETS = "bound", "rests", "baskets"  # what a lowest price rests on
 
 
@@ -23,8 +24,8 @@ class Nodes(NamedTuple):
 
     exact: int = 4_000  # for the very lowest price, where a component is small
     alone: int = 400
-    rests: int = 3_000
-    beside: int = 1_500
+    rests: int = 400
+    beside: int = 300
     decide: int = 200_000  # for a floor, where a component is small
 
 
@@ -89,7 +90,7 @@ class Prover:
                 result = better(result, again)
         return Row(result.certified_fen, result.best, BY_BASKETS, search)
 
-    def in_crowd(self, sku: int, row: Row) -> Row:
+    def in_crowd(self, sku: int, row: Row, component: Component) -> Row:
         """A SKU that meets many others, and that one bound did not prove."""
         floor_fen = self.floors_fen[sku]
         mask = self.book.masks[sku]
@@ -108,7 +109,10 @@ class Prover:
             if tried.is_below(floor_fen):
                 return row._replace(best=tried.best, searched=tried.searched)
             if self.is_over():
-                break
+                return row
+        if len(component.skus) <= SEARCHED_SKUS_MAX:
+            whole = self.in_component(sku, component)
+            return whole._replace(fen=max(whole.fen, row.fen))
         return row
 
     def with_others(self, sku: int, others: tuple[int, ...], nodes: int) -> Row:

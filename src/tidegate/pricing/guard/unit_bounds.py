@@ -177,7 +177,8 @@ def bound_add_on(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
         (spend_fen, effect.spend_fen or 0) if effect.pieces is None else (pieces, effect.pieces)
     )
     times = times_reached(measured, step, effect.times_max, repeat=effect.repeat)
-    if not asking or not wanted or not times:
+    wants = bool(wanted) or any(line.is_rest for line, _ in base)  # a rest may be either
+    if not asking or not wants or not times:
         return
     for line in wanted:
         part = (times * effect.units_each, max(line.units_lo, 1))
