@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 
 from tidegate.bootstrap.channel_shop import ServedShop
 from tidegate.channels.asking import Asking
+from tidegate.channels.capabilities import capabilities_of
 from tidegate.channels.feed_order import FeedLine, FeedOrder
 from tidegate.channels.intake import Intake
 from tidegate.channels.journal_orders import JournalOrders
 from tidegate.channels.ledger import Ledger
 from tidegate.channels.release_gate import ReleaseGate
+from tidegate.engine.layout import Capacity
 from tidegate.journal.memory import MemoryJournal
 from tidegate.record import facts as f
 
@@ -32,6 +34,7 @@ spec.loader.exec_module(desk_house)
 T = TypeVar("T")
 NOW_MS: int = desk_house.NOW_MS
 TMALL = "tmall"
+KIND = "webhook"  # the kind whose every ability is defined here
 
 
 class Tokens:
@@ -46,9 +49,12 @@ class Tokens:
 
 
 class ChannelHouse:
-    """One shop with SKU A (10 yuan, floor 5 yuan) and B, and the marketplace tmall."""
+    """One shop: SKU A (10 yuan, floor 5) and B, and the marketplace tmall."""
 
-    def __init__(self, folder: Path, units: int = 100) -> None:
+    def __init__(
+        self, folder: Path, units: int = 100, capacity: Capacity = desk_house.SMALL
+    ) -> None:
+        self.capacity = capacity
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -58,7 +64,7 @@ class ChannelHouse:
         self.open()
 
     async def _opened(self, units: int) -> desk_house.House:
-        house = desk_house.House()
+        house = desk_house.House(capacity=self.capacity)
         await house.open(units=1)
         for command in (
             f.PutPool(TMALL),
@@ -75,7 +81,7 @@ class ChannelHouse:
         self.shop = ServedShop(self.house.desk, self.tokens.exchanged, self.loop)
         self.ledger = Ledger(self.path)
         self.asking = Asking(self.shop, lambda _: None)
-        self.intake = Intake(TMALL, self.ledger, self.asking)
+        self.intake = Intake(TMALL, self.ledger, self.asking, capabilities_of(KIND))
         self.gate = ReleaseGate(self.ledger, self.asking)
         self.journal = JournalOrders(
             self.ledger, lambda: MemoryJournal(self.house.store), self.shop.states

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from tidegate.channels.ports import Free, Key
 from tidegate.desk.answers import DeskUnready, ManyDecided
 from tidegate.desk.desk import Desk
@@ -73,7 +75,13 @@ class ServedShop:
 
     def free(self, channel: str, skus: Sequence[str]) -> list[Free]:
         """What the channel's pool has, as of a durable record."""
-        return self._on_loop(self._free(channel, tuple(skus)))
+        wanted = tuple(skus)
+        return self._on_loop(self._durably(lambda: self._cells(channel, wanted)))
+
+    def available(self, channel: str, skus: Sequence[str]) -> list[int]:
+        """Units that the channel could sell now, as of a durable record; 0 while stopped."""
+        wanted = tuple(skus)
+        return self._on_loop(self._durably(lambda: self._available(channel, wanted)))
 
     # -- on the loop -----------------------------------------------------------------------------
 
@@ -95,11 +103,11 @@ class ServedShop:
     async def _states(self, keys: Sequence[Key]) -> list[str]:
         return order_states(self._desk.machine, keys)
 
-    async def _free(self, channel: str, skus: Sequence[str]) -> list[Free]:
-        """Cells as they are, once everything that led to them is durable."""
+    async def _durably(self, look: Callable[[], T]) -> T:
+        """What is seen, once everything that led to it is durable."""
         while True:
             epoch, seq = self._desk.status().epoch, self._desk.decided_seq
-            found = self._cells(channel, skus)
+            found = look()
             while not self._is_stored(seq, epoch):  # noqa: ASYNC110 -- an event would cost orders
                 await asyncio.sleep(DURABLE_LOOK_S)
             if self._desk.status().epoch == epoch:
@@ -114,25 +122,38 @@ class ServedShop:
         machine, catalogue = self._desk.machine, self._desk.catalogue
         number = catalogue.channel_number(channel)
         if number is None:
-            return [Free(0, 0, 0, 0)] * len(skus)
+            return [Free(0, 0)] * len(skus)
         pool = int(machine.state.channels[number]["pool"])
-        numbers = [catalogue.sku_number(sku) for sku in skus]
-        known = [sku for sku in numbers if sku != NO_SKU]
-        rows = machine.state.cells[pool, known].tolist()
-        safety = machine.state.skus["safety_stock"][known].tolist()
-        paused = machine.state.skus["flags"][known].tolist()
-        shop_flags = int(machine.state.scalars[SHOP_FLAGS])
-        found = dict.fromkeys([NO_SKU], Free(0, 0, 0, 0))
-        for sku, row, kept, flags in zip(known, rows, safety, paused, strict=True):
-            on_hand, pre_held, committed, _, debt, recalling = row[:6]
-            available = max(0, on_hand - pre_held - committed - debt - recalling - kept)
-            if catalogue.parts.get(sku):
-                available = machine.available(sku, pool)
-                on_hand = available
-            if shop_flags or flags:
-                available = 0
-            found[sku] = Free(available, on_hand, pre_held + committed + recalling, debt)
-        return [found[sku] for sku in numbers]
+        found = []
+        for sku in map(catalogue.sku_number, skus):
+            if sku == NO_SKU:
+                found.append(Free(0, 0))
+            elif catalogue.parts.get(sku):
+                found.append(Free(machine.available(sku, pool), 0))
+            else:
+                cell = machine.state.cells[pool, sku]
+                promised = cell["pre_held"] + cell["committed"] + cell["recalling"]
+                found.append(Free(int(cell["on_hand"]), int(promised)))
+        return found
+
+    def _available(self, channel: str, skus: Sequence[str]) -> list[int]:
+        """In columns: two thousand SKUs must not keep orders waiting."""
+        machine, catalogue = self._desk.machine, self._desk.catalogue
+        state, number = machine.state, catalogue.channel_number(channel)
+        if number is None or state.scalars[SHOP_FLAGS]:
+            return [0] * len(skus)
+        pool = int(state.channels[number]["pool"])
+        codes = np.array([catalogue.sku_number(sku) for sku in skus], np.int64)
+        known = codes != NO_SKU
+        numbers = np.where(known, codes, 0)
+        cells, rows = state.cells[pool, numbers], state.skus[numbers]
+        units = cells["on_hand"] - cells["pre_held"] - cells["committed"]
+        units = units - cells["debt"] - cells["recalling"] - rows["safety_stock"]
+        units = np.where(known & (rows["flags"] == 0), np.maximum(units, 0), 0)
+        for place in np.flatnonzero(known & (rows["recipe"] != 0)).tolist():
+            units[place] = 0 if rows["flags"][place] else machine.available(int(codes[place]), pool)
+        found: list[int] = units.tolist()
+        return found
 
 
 def _identifies(kind: int, value: str) -> bool:

@@ -5,6 +5,7 @@ release is flagged and the order is to be stopped at the warehouse. Never: a cha
 silently, or one that is older than what is known.
 """
 
+import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from tidegate.channels.asking import Asking, together
 from tidegate.channels.feed_order import FeedOrder
 from tidegate.channels.ledger import Ledger, key_of
 from tidegate.channels.order_rows import content_print
+from tidegate.channels.shown_units import ShownUnits, Told
 from tidegate.record.lines import CANCEL, HOLD, PAY, SHIP, Array
 
 CONTENT = "content_changed"
@@ -39,6 +41,8 @@ class KnownOrder(NamedTuple):
     push: str
     intercept: str
     keep: int
+    lines: str
+    placed_ms: int
 
 
 class _Change(NamedTuple):
@@ -56,8 +60,9 @@ class _Change(NamedTuple):
 class Changes:
     """One channel's changes."""
 
-    def __init__(self, channel: str, ledger: Ledger, asking: Asking) -> None:
+    def __init__(self, channel: str, ledger: Ledger, asking: Asking, shown: ShownUnits) -> None:
         self.channel = channel
+        self._shown = shown
         self._ledger = ledger
         self._asking = asking
 
@@ -104,6 +109,15 @@ class Changes:
                         int(change.stops), int(change.stops), order.key,
                     ),
                 )  # fmt: skip
+                self._count(connection, order, news)
+
+    def _count(self, connection: sqlite3.Connection, order: KnownOrder, news: FeedOrder) -> None:
+        """What the channel may still sell changes with what happened there, released or not."""
+        told = Told(order.lines, order.placed_ms, news.changed_at)
+        if order.status == "unpaid" and news.status in ("paid", "shipped"):
+            self._shown.paid(connection, told)
+        elif news.status == "cancelled" and order.status != "cancelled":
+            self._shown.cancelled(connection, told, was_paid=order.status != "unpaid")
 
 
 def _weigh(order: KnownOrder, news: FeedOrder, recipient: bytes) -> _Change:

@@ -98,15 +98,16 @@ class Feed:
         total = Taken()
         for _ in range(PAGES_MAX):
             row = self._row()
-            there_ms = now_ms + row.skew_ms  # what the channel's own clock shows
+            there_ms = now_ms + row.skew_ms  # what the channel's own clock shows, as last known
             since_ms = row.watermark_ms - self.terms.overlap_ms
             if not row.watermark_ms:
                 since_ms = there_ms - self.terms.back_ms
             until_ms = row.window_ms or min(there_ms, since_ms + self.terms.window_ms
                                             + self.terms.overlap_ms)  # fmt: skip
             page = self._source.fetch(since_ms, until_ms, row.page)
-            total = total.plus(self._intake.take(page.orders, page.malformed))
             skew_ms = page.server_now_ms - now_ms if page.server_now_ms else 0
+            self._set(skew_ms=skew_ms)  # first: sales of this page are placed by it
+            total = total.plus(self._intake.take(page.orders, page.malformed))
             if page.next_page:
                 self._set(window_ms=until_ms, page=page.next_page, heard_ms=now_ms,
                           skew_ms=skew_ms, fault="")  # fmt: skip

@@ -7,6 +7,7 @@ asks the very same rows again. Never: releases anything, or drops an order that 
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,11 +15,13 @@ import msgspec
 import numpy as np
 
 from tidegate.channels.asking import Asking
+from tidegate.channels.capabilities import Capabilities
 from tidegate.channels.changes import Changes, KnownOrder
 from tidegate.channels.feed_order import FeedOrder, Malformed
 from tidegate.channels.ledger import Ledger, key_bytes, key_of
 from tidegate.channels.order_rows import content_print, due_fen, fact_rows
 from tidegate.channels.ports import Key
+from tidegate.channels.shown_units import ShownUnits, Told
 from tidegate.domain.reasons import REASON_TEXTS, Reason
 from tidegate.record.lines import KEY_KIND_COUNT, LINE, NO_SKU
 
@@ -66,14 +69,22 @@ class New(NamedTuple):
 class Intake:
     """One channel's way in. Called from one thread at a time."""
 
-    def __init__(self, channel: str, ledger: Ledger, asking: Asking, verified: int = 1) -> None:
-        """`verified`: bit k, the channel vouches for keys of kind k."""
+    def __init__(
+        self,
+        channel: str,
+        ledger: Ledger,
+        asking: Asking,
+        kind: Capabilities,
+        verified: int = 1,
+    ) -> None:
+        """`kind`: what the channel can do. `verified`: bit k, it vouches for keys of kind k."""
         self.channel = channel
         self._ledger = ledger
         self._asking = asking
         self._shop = asking.shop
         self._verified = verified
-        self._changes = Changes(channel, ledger, asking)
+        self._shown = ShownUnits(channel, kind)
+        self._changes = Changes(channel, ledger, asking, self._shown)
 
     def resume(self) -> int:
         """Ask again whatever was asked when the process ended; how many."""
@@ -244,13 +255,21 @@ class Intake:
                 " ELSE 'recorded' END, mask = ?, short = ?, rows = NULL WHERE key = ?",
                 updates,
             )
+            self._count(connection, [key for key, _ in asked])
             reasons = [
                 (asked[place][0], self._not_recorded(connection, asked[place][0], outcomes[place]))
                 for place in refused.tolist()
             ]
         return {key: why for key, why in reasons if why}
 
-    def _not_recorded(self, connection: Any, key: bytes, outcome: Any) -> str:  # noqa: ANN401
+    def _count(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> None:
+        """Take what was sold off what the channel may still sell."""
+        statement = "SELECT lines, placed_ms, changed_ms, status FROM orders WHERE key IN"
+        for lines, placed_ms, changed_ms, status in self._ledger.of_many(statement, keys):
+            told = Told(lines, placed_ms, changed_ms)
+            self._shown.recorded(connection, told, is_paid=status != "unpaid")
+
+    def _not_recorded(self, connection: sqlite3.Connection, key: bytes, outcome: Any) -> str:  # noqa: ANN401
         """Why even a fact cannot be; "" = the number is recorded, but stands for other content."""
         reason = Reason(int(outcome["reason"]))
         if reason is Reason.ID_REUSED and self._shop.states([key_of(key)])[0] not in ABSENT:

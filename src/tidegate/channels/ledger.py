@@ -14,7 +14,7 @@ from typing import Any
 
 from tidegate.storage.sqlite_schema import Migration, Schema, connect, open_database
 
-CACHE_KIB = 16 * 1024
+CACHE_KIB = 64 * 1024
 IN_MAX = 500  # question marks of one statement
 
 _TABLES = (
@@ -29,14 +29,15 @@ _TABLES = (
     # `state`: asked, unpaid, recorded, waiting, released, on_hold, closed. `push`: '', due, sent,
     # pushed, unknown, refused. `intercept`: '', wanted, unknown, done, too_late.
     """CREATE TABLE orders (
-        key BLOB PRIMARY KEY, channel TEXT NOT NULL, number TEXT NOT NULL, state TEXT NOT NULL,
-        status TEXT NOT NULL, placed_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
-        print BLOB NOT NULL, recipient BLOB NOT NULL, lines TEXT NOT NULL, due_fen INTEGER NOT NULL,
+        id INTEGER PRIMARY KEY, key BLOB UNIQUE NOT NULL, channel TEXT NOT NULL,
+        number TEXT NOT NULL, state TEXT NOT NULL, status TEXT NOT NULL,
+        placed_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, print BLOB NOT NULL,
+        recipient BLOB NOT NULL, lines TEXT NOT NULL, due_fen INTEGER NOT NULL,
         rows BLOB, mask INTEGER NOT NULL DEFAULT 0, short INTEGER NOT NULL DEFAULT 0,
         reason INTEGER NOT NULL DEFAULT 0, flags TEXT NOT NULL DEFAULT '',
         attempt INTEGER NOT NULL DEFAULT 0, asking INTEGER NOT NULL DEFAULT 0,
         keep INTEGER NOT NULL DEFAULT 0, owner TEXT NOT NULL DEFAULT '',
-        push TEXT NOT NULL DEFAULT '', intercept TEXT NOT NULL DEFAULT '') WITHOUT ROWID""",
+        push TEXT NOT NULL DEFAULT '', intercept TEXT NOT NULL DEFAULT '')""",
     "CREATE INDEX orders_by_state ON orders (state, placed_ms)",
     "CREATE INDEX orders_by_push ON orders (push) WHERE push <> ''",
     "CREATE INDEX orders_by_intercept ON orders (intercept) WHERE intercept <> ''",
@@ -53,7 +54,6 @@ _TABLES = (
         push_id INTEGER NOT NULL DEFAULT 0, pushing INTEGER,
         is_increment INTEGER NOT NULL DEFAULT 0,
         is_unknown INTEGER NOT NULL DEFAULT 0, read_ms INTEGER NOT NULL DEFAULT 0,
-        read_quantity INTEGER NOT NULL DEFAULT 0, sold_since INTEGER NOT NULL DEFAULT 0,
         fault TEXT NOT NULL DEFAULT '', PRIMARY KEY (channel, sku)) WITHOUT ROWID""",
     "CREATE TABLE nonce (nonce TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) WITHOUT ROWID",
     """CREATE TABLE bulk (

@@ -15,12 +15,10 @@ Key = tuple[int, int]
 
 
 class Free(NamedTuple):
-    """One SKU in a channel's pool: what may be sold now, and what is on hand and spoken for."""
+    """One SKU in a channel's pool: what is on hand, and what of it is covered by a promise."""
 
-    available: int
     on_hand: int
     promised: int
-    debt: int
 
 
 class Shop(Protocol):
@@ -59,6 +57,9 @@ class Shop(Protocol):
 
     def free(self, channel: str, skus: Sequence[str]) -> list[Free]:
         """What the channel's pool has of SKUs, as of a durable record."""
+
+    def available(self, channel: str, skus: Sequence[str]) -> list[int]:
+        """Units of SKUs that the channel could sell now, as of a durable record; 0 if stopped."""
 
 
 class Unanswered(Exception):
