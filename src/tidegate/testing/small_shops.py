@@ -38,6 +38,7 @@ from tidegate.pricing.promotion import (
     Buyer,
     Buyers,
     Coupon,
+    Level,
     Limits,
     Line,
     Promotion,
@@ -52,6 +53,9 @@ HOUR_MS = 3_600_000
 PRICES_FEN = (333, 500, 999, 1_000, 2_500, 2_600)
 RATES_BP = (0, 3_333, 5_000, 7_500, 9_000, 9_999)
 UNITS_MAX = {1: 9, 2: 5, 3: 3}  # by SKUs, so that every basket can be tried
+LEVEL_DRAWS: tuple[Level, ...] = (
+    "item", "item", "item", "shop", "shop", "platform", "payment",
+)  # fmt: skip
 CHOSEN_MAX = 4  # promotions that may or may not be there
 
 
@@ -85,11 +89,9 @@ def small_shop(seed: int) -> SmallShop:
         return SmallShop(seed, book, UNITS_MAX[len(skus)], rng.choice((0, 0, 150)))
 
 
-def drawn_promotion(
-    rng: Random, code: str, codes: Sequence[str], skus: Sequence[Sku]
-) -> Promotion:
+def drawn_promotion(rng: Random, code: str, codes: Sequence[str], skus: Sequence[Sku]) -> Promotion:
     """Any promotion; not every one can be compiled."""
-    level = rng.choice(("item", "item", "item", "shop", "shop", "platform", "payment"))
+    level = rng.choice(LEVEL_DRAWS)
     effect = drawn_effect(rng, level, skus)
     scope = Scope(all=True)
     if rng.random() < 0.5 and len(skus) > 1:
@@ -166,7 +168,9 @@ def drawn_effect(rng: Random, level: str, skus: Sequence[Sku]) -> AnyEffect:
     if kind == "spend":
         return drawn_spend(rng, by_pieces=by_pieces)
     if kind == "every":
-        step = {"pieces": rng.choice((2, 3))} if by_pieces else {"spend_fen": rng.choice((700, 2_000))}
+        step = (
+            {"pieces": rng.choice((2, 3))} if by_pieces else {"spend_fen": rng.choice((700, 2_000))}
+        )
         return Every(off_fen=rng.choice((50, 333)), times_max=times_max, **step)
     condition = {"pieces": 2} if level == "item" and kind != "gift_spend" else {"spend_fen": 1_000}
     if kind in {"gift_spend", "gift_pieces"}:
@@ -202,8 +206,12 @@ def drawn_tiers(rng: Random) -> tuple[PieceTier, ...]:
 
 def drawn_spend(rng: Random, *, by_pieces: bool) -> Spend:
     """Tiers of spend or pieces, of amounts off or rates."""
-    asks = [{"pieces": 2}, {"pieces": 3}] if by_pieces else [{"spend_fen": 990}, {"spend_fen": 2_100}]
-    gives = rng.choice(([{"off_fen": 120}, {"off_fen": 700}], [{"pay_bp": 9_000}, {"pay_bp": 6_500}]))
+    asks = (
+        [{"pieces": 2}, {"pieces": 3}] if by_pieces else [{"spend_fen": 990}, {"spend_fen": 2_100}]
+    )
+    gives = rng.choice(
+        ([{"off_fen": 120}, {"off_fen": 700}], [{"pay_bp": 9_000}, {"pay_bp": 6_500}])
+    )
     tiers = tuple(Tier(**ask, **give) for ask, give in zip(asks, gives, strict=True))
     return Spend(tiers=tiers[: rng.choice((1, 2))])
 
@@ -238,10 +246,10 @@ def try_everything(shop: SmallShop) -> Tried:
             units = sum(line.quantity for line in basket.lines)
             for line, figure_fen in zip(priced.lines, naive_figures(shop, priced), strict=True):
                 fen = figure_fen // line.quantity
-                for known, key in (
-                    (tried.lowest_fen, line.sku), (tried.by_units, (line.sku, units)),
-                ):  # fmt: skip
-                    known[key] = min(known.get(key, fen), fen)  # type: ignore[index,call-overload]
+                by_line, by_units = tried.lowest_fen, tried.by_units
+                by_line[line.sku] = min(by_line.get(line.sku, fen), fen)
+                key = (line.sku, units)
+                by_units[key] = min(by_units.get(key, fen), fen)
     return tried
 
 
@@ -251,7 +259,9 @@ def all_baskets(shop: SmallShop) -> Iterator[Basket]:
     fees_fen = (0, shop.fee_fen or 1) if frees else (0,)
     for counts in product(range(shop.units_max + 1), repeat=len(shop.book.skus)):
         lines = tuple(
-            Line(sku.code, count) for sku, count in zip(shop.book.skus, counts, strict=True) if count
+            Line(sku.code, count)
+            for sku, count in zip(shop.book.skus, counts, strict=True)
+            if count
         )
         if lines:
             yield from (Basket(lines, fee_fen) for fee_fen in fees_fen)
@@ -289,11 +299,15 @@ def naive_figures(shop: SmallShop, priced: Priced) -> list[int]:
         figures[gift.parent_sku] -= gift.quantity * (cost_fen or 0)
     for step in priced.trace or ():
         promotion = next(p for p in shop.book.promotions if p.code == step.promotion)
-        if shop.fee_fen and step.outcome == "applied" and promotion.effect.__class__ is FreeShipping:
+        if (
+            shop.fee_fen
+            and step.outcome == "applied"
+            and promotion.effect.__class__ is FreeShipping
+        ):
             left_fen = step.given_fen - step.platform_fen
             weights = [line.before_fen for line in step.lines]
             whole = sum(weights)
-            weights, whole = (weights, whole) if whole else ([1] + weights[1:], 1)
+            weights, whole = (weights, whole) if whole else ([1, *weights[1:]], 1)
             parts = [left_fen * weight // whole for weight in weights]
             order = sorted(range(len(parts)), key=lambda k: (-(left_fen * weights[k] % whole), k))
             for k in order[: left_fen - sum(parts)]:

@@ -44,31 +44,31 @@ def wide_promotions(rng: Random) -> tuple[Promotion, ...]:
         promotion("A-EVERY", "platform", Every(spend_fen=30_000, off_fen=3_000),
                   measured_on="level_start", shop_share_bp=5_000, opt_in=True),
     ]  # fmt: skip
-    for number in range(CATEGORIES):
-        found.append(
-            promotion(f"C-{number}", "shop", Spend(tiers=(Tier(29_900, off_fen=2_000),)),
-                      scope=Scope(categories=(f"category-{number}",)), coupon=Coupon(),
-                      buyers=BUYERS[number % 4], **window(rng)),
-        )  # fmt: skip
-    for number in range(20):
-        found.append(
-            promotion(f"B-{number:02d}", "item", PercentOff(pay_bp=rng.choice((9_000, 9_500))),
-                      scope=Scope(categories=(f"brand-{number}",)),
-                      exclusive_group="item" if number % 3 == 0 else "", **window(rng)),
-        )  # fmt: skip
-    for number in range(10):
-        tiers = (PieceTier(2, 9_500), PieceTier(3, 9_000))
-        found.append(
-            promotion(f"R-{number}", "item", NPieces(tiers=tiers),
-                      scope=Scope(categories=(f"range-{number}",)), opt_in=number % 2 == 0,
-                      exclusive_group="item" if number % 3 == 0 else "", **window(rng)),
-        )  # fmt: skip
-    for number in range(10):
-        found.append(
-            promotion(f"S-{number}", "item", PercentOff(pay_bp=9_500),
-                      scope=Scope(categories=(f"segment-{number}",)),
-                      buyers=BUYERS[1 + number % 3], **window(rng)),
-        )  # fmt: skip
+    found += [
+        promotion(f"C-{number}", "shop", Spend(tiers=(Tier(29_900, off_fen=2_000),)),
+                  scope=Scope(categories=(f"category-{number}",)), coupon=Coupon(),
+                  buyers=BUYERS[number % 4], **window(rng))
+        for number in range(CATEGORIES)
+    ]  # fmt: skip
+    found += [
+        promotion(f"B-{number:02d}", "item", PercentOff(pay_bp=rng.choice((9_000, 9_500))),
+                  scope=Scope(categories=(f"brand-{number}",)),
+                  exclusive_group="item" if number % 3 == 0 else "", **window(rng))
+        for number in range(20)
+    ]  # fmt: skip
+    tiers = (PieceTier(2, 9_500), PieceTier(3, 9_000))
+    found += [
+        promotion(f"R-{number}", "item", NPieces(tiers=tiers),
+                  scope=Scope(categories=(f"range-{number}",)), opt_in=number % 2 == 0,
+                  exclusive_group="item" if number % 3 == 0 else "", **window(rng))
+        for number in range(10)
+    ]  # fmt: skip
+    found += [
+        promotion(f"S-{number}", "item", PercentOff(pay_bp=9_500),
+                  scope=Scope(categories=(f"segment-{number}",)),
+                  buyers=BUYERS[1 + number % 3], **window(rng))
+        for number in range(10)
+    ]  # fmt: skip
     return tuple(found)
 
 

@@ -103,8 +103,7 @@ class Enclosure:
         """Whether a gift of these lines may burden the target: none surely lists for more."""
         target = self.target
         return any(line is target for line, _ in base) and not any(
-            certain and not line.is_rest and line.list_lo > target.list_hi
-            for line, certain in base
+            certain and not line.is_rest and line.list_lo > target.list_hi for line, certain in base
         )
 
     def units_beside(self, base: Base) -> int | None:

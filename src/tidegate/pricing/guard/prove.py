@@ -83,11 +83,11 @@ class Prover:
         """Every basket of a small component: the lowest price, or at least the floor."""
         search = Search(self.pricer, component, self.scenes_among(component.reach))
         result = search.lowest(sku, None, self.effort(self.nodes.exact))
-        if not result.is_whole and result.certified_fen < self.floors_fen[sku]:
-            if result.best is None or result.best.fen >= self.floors_fen[sku]:
-                floor_fen = self.floors_fen[sku]
-                again = search.lowest(sku, floor_fen, self.effort(self.nodes.decide))
-                result = better(result, again)
+        floor_fen = self.floors_fen[sku]
+        found_below = result.best is not None and result.best.fen < floor_fen
+        if not result.is_whole and not found_below and result.certified_fen < floor_fen:
+            again = search.lowest(sku, floor_fen, self.effort(self.nodes.decide))
+            result = better(result, again)
         return Row(result.certified_fen, result.best, BY_BASKETS, search)
 
     def in_crowd(self, sku: int, row: Row, component: Component) -> Row:
@@ -143,8 +143,8 @@ class Prover:
                     by_price = [(prices_fen[other], other) for other in sharing]
                     found += [min(by_price)[1], max(by_price)[1]]
         distinct = list(dict.fromkeys(found))
-        pairs = [(one, two) for one in distinct[:3] for two in distinct[:3] if one < two]
-        return [(other,) for other in distinct[:6]] + pairs
+        tried: list[tuple[int, ...]] = [(other,) for other in distinct[:6]]
+        return tried + [(one, two) for one in distinct[:3] for two in distinct[:3] if one < two]
 
 
 def better(one: Result, two: Result) -> Result:

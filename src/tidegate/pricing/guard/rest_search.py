@@ -113,7 +113,7 @@ def places_of(mask: int) -> list[int]:
 
 
 class RestSearch(Search):
-    """A search for one SKU beside `rests`: its box has its units, then amount and pieces of each."""
+    """A search for one SKU beside `rests`: a box has its units, and amount and pieces of each."""
 
     def __init__(
         self, pricer: Pricer, sku: int, scenes: Sequence[Scene], rests: tuple[Rest, ...]

@@ -123,8 +123,7 @@ class Search:
         middle = isqrt(low * high) if high > 4 * low else (low + high) // 2
         halves = ((low, middle), (middle + 1, high))
         return [
-            node._replace(box=(*node.box[:-place], half, *node.box[1 - place :]))
-            for half in halves
+            node._replace(box=(*node.box[:-place], half, *node.box[1 - place :])) for half in halves
         ]
 
     def lowest(self, target: int, enough_fen: int | None, effort: Effort) -> "Result":

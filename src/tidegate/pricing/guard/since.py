@@ -14,7 +14,7 @@ from tidegate.pricing.guard.prove import BY_BOUND, Row
 from tidegate.pricing.guard.rest_search import Beside
 
 
-def unchanged(  # noqa: PLR0913 -- two books with their floors, and what was proven of the first
+def unchanged(
     old: PriceBook,
     old_floors: Floors,
     old_rows: Sequence[Row],

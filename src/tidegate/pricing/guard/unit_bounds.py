@@ -118,8 +118,9 @@ def bound_groups(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
     effect = rule.effect
     assert isinstance(effect, NthPiece | CheapestFree)
     assert rule.lower is not None
-    nth = isinstance(effect, NthPiece)
-    size, rewarded = (effect.nth, 1) if nth else (effect.pieces, effect.free)
+    size, rewarded = (
+        (effect.nth, 1) if isinstance(effect, NthPiece) else (effect.pieces, effect.free)
+    )
     loss_of = Loss(rule.platform_bp)
     touched = False
     for lines in together(base, mixed=effect.mixed):
@@ -140,9 +141,7 @@ def part_rewarded(
     line: BoxLine, lines: Base, size: int, rewarded: int, groups: int
 ) -> tuple[int, int]:
     """The greatest part of a line's units that groups can reward, as (over, under)."""
-    dearest = all(
-        other is line or other.unit_hi < line.unit_lo for other, _ in lines
-    )
+    dearest = all(other is line or other.unit_hi < line.unit_lo for other, _ in lines)
     by_number = (groups * rewarded, max(line.units_lo, 1))
     by_size = (rewarded, size)
     if dearest and by_size[0] * by_number[1] < by_number[0] * by_size[1]:
@@ -202,8 +201,10 @@ def bound_gift(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
         # No touched line has a greater list amount than the parent, so the units that were taken
         # are at most `widest` times the parent's.
         widest = run.units_beside(base)
-        fewest = target.units_lo if widest is None else max(
-            target.units_lo, -(-effect.pieces * S // widest)
+        fewest = (
+            target.units_lo
+            if widest is None
+            else max(target.units_lo, -(-effect.pieces * S // widest))
         )
         each = times * S // max(fewest, 1) + 1
         if widest is not None and effect.repeat:
