@@ -86,7 +86,13 @@ def test_the_table_row_by_row() -> None:
         Row("sent to a warehouse, boxes 放行", "–", "–", "350 ≤ 850", "–"),
         Row("double-clicks charged twice 重复扣款", "–", "0 of 31", "–", "–"),
         Row("answers lost by kill -9 丢失应答", "–", "0 of 400", "–", "–"),
-        Row("wrong discount at the guard 价格闸", "–", "refused in 0.2 s, 2 products 拒绝发布", "–", "–"),
+        Row(
+            "wrong discount at the guard 价格闸",
+            "–",
+            "refused in 0.2 s, 2 products 拒绝发布",
+            "–",
+            "–",
+        ),
         Row(
             "wrong price noticed 发现低价",
             "00:30, by people 半小时后人工发现",

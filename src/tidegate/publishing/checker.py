@@ -32,15 +32,20 @@ class Checker(Protocol):
 class ProcessChecker:
     """Checks in processes, one at a time: two would only take each other's processor."""
 
-    def __init__(self, command: tuple[str, ...] = (sys.executable, "-m", MODULE)) -> None:
+    def __init__(
+        self,
+        command: tuple[str, ...] = (sys.executable, "-m", MODULE),
+        grace_s: float = GRACE_S,
+    ) -> None:
         self._command = command
+        self._grace_s = grace_s
         self._turn = asyncio.Lock()
 
     async def check(self, asked: CheckAsked) -> CheckDone:
         """Start, ask, wait."""
         async with self._turn:
             try:
-                said = await asyncio.wait_for(self._ask(asked), asked.budget_s + GRACE_S)
+                said = await asyncio.wait_for(self._ask(asked), asked.budget_s + self._grace_s)
                 answer = msgspec.msgpack.decode(said, type=ProcessAnswer)
             except TimeoutError:
                 return no_answer(asked, "the check did not end in its time")
