@@ -256,3 +256,17 @@ def test_a_sale_that_was_charged_otherwise_is_held_not_refused(house: House, sku
     answer = house.ask("POST", f"{SHOP}/sales", sale, key="tmall")
     assert answer.status_code == 201, answer.text
     assert answer.json()["judgement"] == ["price_mismatch"]
+
+
+def test_a_budget_and_a_buyers_cap_are_kept_by_the_desk(house: House, sku: str) -> None:
+    wanted = promotion(house, sku, 8_000, budget={"units": 3}, limits={"buyer_units": 2})
+    published(house, wanted)
+    account = {"account": house.new_id("u")}
+    sent = {"buyer": account, "verified": ["account"]}
+    for _ in range(2):
+        assert house.place(basket(house, sku, 20_800, **sent)).status_code == 201
+    third = house.place(basket(house, sku, 20_800, **sent))
+    house.assert_problem(third, 409, "limit_exceeded")
+    other = {"buyer": {"account": house.new_id("u")}, "verified": ["account"]}
+    assert house.place(basket(house, sku, 20_800, **other)).status_code == 201
+    house.assert_problem(house.place(basket(house, sku, 20_800, **other)), 409, "budget_exhausted")

@@ -13,7 +13,17 @@ import pytest
 from tidegate.domain.reasons import Reason
 from tidegate.pricing.price import price
 from tidegate.pricing.problems import PromotionsRefused
-from tidegate.pricing.promotion import Basket, Buyer, Coupon, Line, Promotion, Scope, canonical
+from tidegate.pricing.promotion import (
+    Basket,
+    Budget,
+    Buyer,
+    Coupon,
+    Limits,
+    Line,
+    Promotion,
+    Scope,
+    canonical,
+)
 from tidegate.pricing.publishing import (
     EXCEPTIONS_MAX,
     GOING_LIVE_LEAD_MS,
@@ -343,6 +353,28 @@ def test_one_check_is_named_and_another_is_not_meant(tmp_path: Path) -> None:
         await there.service.check("P")
         with pytest.raises(NotPublishable, match="checked again since"):
             await there.service.publish("P", "d" * 64, "x", house.ANN)
+        await there.close()
+
+    run(scene())
+
+
+def test_a_budget_that_a_promotion_has_no_more_ends_with_the_change(tmp_path: Path) -> None:
+    async def scene() -> None:
+        there = House(tmp_path)
+        await there.desks.open()
+        limited = promotion(budget=Budget(units=3, money_fen=900), limits=Limits(buyer_orders=1))
+        assert await there.publish(limited) == Reason.ACCEPTED
+        catalogue = there.desk.catalogue
+        assert [code for code, n in catalogue.rules.items() if n in catalogue.rule_places] == [
+            "P.budget-units", "P.budget-money", "P.buyer-orders",
+        ]  # fmt: skip
+        await there.service.put(promotion(budget=Budget(units=5)), "", 1)
+        draft = await there.service.check("P")
+        await there.service.publish("P", draft.check.digest, "again", house.ANN)
+        catalogue = there.desk.catalogue
+        assert [code for code, n in catalogue.rules.items() if n in catalogue.rule_places] == [
+            "P.budget-units"
+        ]
         await there.close()
 
     run(scene())

@@ -172,8 +172,13 @@ def basket_rows(
 
 
 def line_facts(prices: Prices, catalogue: Catalogue, line: PricedLine) -> RowFacts:
-    """A priced line. The promotion that took most off it stands for all of them."""
-    most = max(line.discounts, key=lambda one: one.discount_fen, default=None)
+    """A priced line. Of its promotions one stands for all: with a budget first, then by amount."""
+    limited = prices.limited
+    most = max(
+        line.discounts,
+        key=lambda one: (one.promotion in limited, one.discount_fen),
+        default=None,
+    )
     promotion = catalogue.promotion_number(most.promotion) if most is not None else NO_PROMOTION
     exception = NO_EXCEPTION
     if line.receivable_fen < prices.floors[line.sku] * line.quantity:

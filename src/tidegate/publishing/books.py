@@ -63,6 +63,7 @@ class Prices:
     standing: Standing
     floors: dict[str, int]
     exceptions: dict[tuple[str, str], int]  # (promotion, SKU) -> number
+    limited: frozenset[str]  # promotions with a budget or a buyer's cap
 
 
 def key_of(desk: DeskSeen) -> Key:
@@ -195,6 +196,7 @@ class PriceBooks:
             standing,
             {sku.code: sku.floor_fen for sku in facts.skus},
             {(promotion, sku): number for promotion, sku, number, _, _ in exceptions},
+            frozenset(one.code for one in standing.promotions if one.may_run_out),
         )
 
     async def _build(self) -> None:

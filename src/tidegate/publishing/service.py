@@ -37,6 +37,7 @@ from tidegate.pricing.standing import (
     proposed_book,
 )
 from tidegate.publishing.books import PriceBooks
+from tidegate.publishing.budgets import rule_codes, rules_of
 from tidegate.publishing.checker import Checker
 from tidegate.publishing.checking import CheckAsked, CheckDone
 from tidegate.publishing.store import Draft, Drafts
@@ -179,14 +180,17 @@ class Publishing:
         done = checked_of(draft, digest)
         if done.checked.verdict != PROVED:
             raise NotPublishable("it was not proved: two people must force it, or mend it")
+        people = (principal.person_token, 0)
+        version = await self._put_rules(draft.promotion, done.version, command_id, people)
         command = f.PublishPromotion(
             code=draft.code,
             document=canonical(draft.promotion).decode(),
             digest=done.digest,
-            expected_version=done.version,
+            expected_version=version,
         )
-        answer = await self.desk.command(command, command_id, principal.person_token)
+        answer = await self.desk.command(command, command_id, *people)
         await self._settled(draft, answer)
+        await self._drop_rules(draft.promotion, answer, command_id, people)
         return answer
 
     async def propose(
@@ -254,12 +258,18 @@ class Publishing:
             if answer.reason != Reason.ACCEPTED:
                 await self._end(publication.exceptions[:place], base, people)
                 return answer
+        promotion = msgspec.json.decode(publication.document, type=Promotion)
+        try:
+            version = await self._put_rules(promotion, publication.expected_version, base, people)
+        except NotPublishable:
+            await self._end(publication.exceptions, base, people)
+            raise
         answer = await self.desk.command(
             f.PublishPromotion(
                 code=publication.code,
                 document=publication.document,
                 digest=publication.digest,
-                expected_version=publication.expected_version,
+                expected_version=version,
                 verdict=publication.verdict,
                 exception=publication.exceptions[0].code,
                 note=note,
@@ -272,7 +282,40 @@ class Publishing:
         draft = await asyncio.to_thread(self.drafts.get, publication.code)
         if draft is not None and draft.proposal == base:
             await self._settled(draft, answer)
+        await self._drop_rules(promotion, answer, base, people)
         return answer
+
+    async def _put_rules(
+        self, promotion: Promotion, version: int, base: str, people: tuple[int, int]
+    ) -> int:
+        """Budgets and buyers' caps stand before the promotion does; the version to expect then.
+
+        A rule needs a promotion to hang on. A new code moves the version by one and no price, so
+        what was checked is still what stands, if nothing else moved it.
+        """
+        rules = rules_of(promotion)
+        if rules and promotion.code not in self.desk.machine.catalogue.promotions:
+            put = await self.desk.command(f.PutPromotion(promotion.code), f"{base}-p", *people)
+            if isinstance(put.fact, f.CodePut) and put.fact.pricing_version == version + 1:
+                version += 1
+        for place, rule in enumerate(rules):
+            answer = await self.desk.command(rule, f"{base}-r{place}", *people)
+            if answer.reason != Reason.ACCEPTED:
+                raise NotPublishable(f"its budget or cap {rule.code} was not accepted by the desk")
+        return version
+
+    async def _drop_rules(
+        self, promotion: Promotion, answer: CommandAnswer, base: str, people: tuple[int, int]
+    ) -> None:
+        """A budget or cap that the one before had, and this one has no more, ends with it."""
+        if answer.reason != Reason.ACCEPTED:
+            return
+        known = self.desk.machine.catalogue.rule_places
+        numbers = self.desk.machine.catalogue.rules
+        kept = {rule.code for rule in rules_of(promotion)}
+        for place, code in enumerate(rule_codes(promotion.code)):
+            if code not in kept and numbers.get(code) in known:
+                await self.desk.command(f.DropRule(code), f"{base}-d{place}", *people)
 
     async def _end(self, exceptions: Sequence[Allowed], base: str, people: tuple[int, int]) -> None:
         for place, allowed in enumerate(exceptions):
