@@ -68,6 +68,7 @@ class ProcessChecker:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
+                await process.wait()
         if process.returncode != 0:
             raise CheckDied(f"status {process.returncode}")
         return said
