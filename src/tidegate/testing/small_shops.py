@@ -175,8 +175,9 @@ def drawn_effect(rng: Random, level: str, skus: Sequence[Sku]) -> AnyEffect:
     condition = {"pieces": 2} if level == "item" and kind != "gift_spend" else {"spend_fen": 1_000}
     if kind in {"gift_spend", "gift_pieces"}:
         return Gift(
-            sku=rng.choice(codes), repeat=repeat, times_max=times_max if repeat else 0, **condition
-        )
+            sku=rng.choice(codes), quantity=rng.choice((1, 2)), repeat=repeat,
+            times_max=times_max if repeat else 0, **condition,
+        )  # fmt: skip
     if kind == "shipping":
         return FreeShipping(spend_fen=rng.choice((None, 1_500)), up_to_fen=rng.choice((None, 60)))
     if kind == "fixed":

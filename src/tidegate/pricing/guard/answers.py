@@ -36,6 +36,7 @@ class Counterexample(msgspec.Struct, frozen=True):
     floor_fen: int  # of all the line's units
     needed: tuple[str, ...]  # promotions without each of which this basket were not below
     is_smallest: bool  # proven: no basket of fewer units is below any floor
+    one_unit_fen: int | None = None  # the SKU's lowest, one unit alone, where that looks safe
 
 
 class Proved(msgspec.Struct, frozen=True):

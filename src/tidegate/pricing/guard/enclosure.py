@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tidegate.pricing.book import PriceBook
 from tidegate.pricing.effects import BP, FreeShipping, Gift
 from tidegate.pricing.guard.lines import BoxLine, S
-from tidegate.pricing.guard.sum_bounds import Range, greatest_part
+from tidegate.pricing.guard.sum_bounds import Range, greatest_part, is_always, rate_of
 from tidegate.pricing.guard.unit_bounds import Base, enclose_units, touch
 from tidegate.pricing.price import LINES_MAX
 from tidegate.pricing.rule import LEVEL_START, RUNNING, UNITS, Rule
@@ -146,13 +146,31 @@ class Enclosure:
             touch(self, rule, base, [])
             self.burden_fee(rule, base, seen_all)
             return
-        part_lo = self.least_part(rule, base) if sure else 0
-        parts = [self.part_of(rule, base, line) for line, _ in base]
+        part_lo = self.least_part(rule, base) if sure else 0  # 0: it may not apply
+        rate_bp = self.exact_rate(rule, base)
+        if rate_bp is not None:
+            seen = self.range_of(rule, base, self.target)
+            parts = [greatest_part(effect, seen, rule.discount_max_fen, exact=True)]
+            if sure and base[0][1] and is_always(effect) and not rule.discount_max_fen:
+                part_lo = parts[0]  # whatever the quantity
+        else:
+            parts = [self.part_of(rule, base, line) for line, _ in base]
         self.sums_seen += len(base) > 1
         for (line, certain), part_hi in zip(base, parts, strict=True):
-            self.reduce(rule, line, (part_lo if certain else 0, part_hi), single=len(base) == 1)
+            part = (part_lo if certain else 0, part_hi)
+            self.reduce(rule, line, part, single=len(base) == 1, rate_bp=rate_bp)
         surely = [line for line, certain in base if certain] if part_lo else []
         touch(self, rule, base, surely)
+
+    def exact_rate(self, rule: Rule, base: Base) -> int | None:
+        """The rate of a rule that sees the target alone and whose R1 has nothing to round."""
+        rate_bp = rate_of(rule.effect)
+        target = self.target
+        if rate_bp is None or len(base) > 1 or base[0][0] is not target:
+            return None
+        if rule.basis != RUNNING or not target.grain_fen or target.grain_fen * rate_bp % BP:
+            return None
+        return rate_bp
 
     def part_of(self, rule: Rule, base: Base, line: BoxLine) -> int:
         """The greatest part that a line of the base can lose: it is there then, whole or in part.
@@ -224,19 +242,27 @@ class Enclosure:
         times = asked_by(rule.effect, measured_lo, sum(x.units_lo for x in certain_lines))[1]
         return certain_lines if sure and times else []
 
-    def reduce(self, rule: Rule, line: BoxLine, part: tuple[int, int], *, single: bool) -> None:
+    def reduce(
+        self, rule: Rule, line: BoxLine, part: tuple[int, int], *, single: bool, rate_bp: int | None
+    ) -> None:
         """Take between the least and the greatest part off a line; a share is off by < 1 fen."""
         part_lo, part_hi = part
         slack = 0 if single else 1
         units_lo = max(line.units_lo, 1)
         if line is self.target:
-            lost = line.mean_hi * part_hi // S + 1
+            lost = -(-line.mean_hi * part_hi // S)
             if part_lo:
-                line.mean_hi += slack * S // units_lo + 1 - line.mean_hi * part_lo // S
-            line.mean_lo = max(line.mean_lo * (S - part_hi) // S - slack * S // units_lo - 1, 0)
+                line.mean_hi = -(-line.mean_hi * (S - part_lo) // S)
+                line.mean_hi -= -slack * S // units_lo
+            line.mean_lo = max(line.mean_lo * (S - part_hi) // S + -slack * S // units_lo, 0)
             borne = -(-lost * (BP - rule.platform_bp) // BP)
             broken = 3 if rule.platform_bp and not single else 1 if rule.platform_bp else slack
-            line.owed_lo = max(line.owed_lo - borne - broken * S // units_lo - 1, line.mean_lo)
+            is_exact = rate_bp is not None and not rule.discount_max_fen
+            off_fen = line.grain_fen * (BP - (rate_bp or 0)) // BP if is_exact else 0
+            if is_exact and off_fen * rule.platform_bp % BP == 0:
+                broken = 0  # R2 has nothing to round either
+            line.owed_lo = max(line.owed_lo - borne + -broken * S // units_lo, line.mean_lo)
+            line.grain_fen = line.grain_fen - off_fen if part_lo and is_exact else 0
             line.amount_lo = line.units_lo * line.mean_lo // S
         else:
             if line.is_rest:

@@ -26,6 +26,7 @@ WORDS = {
         "other": "Others below: {skus}.",
         "smallest": "No basket of fewer units is below a floor.",
         "small": "Smaller baskets may be below as well.",
+        "alone": "One unit alone costs at least {fen}: looked at by itself it seems safe.",
         "lowest": "{sku}: never below {fen} {reached}",
         "reached": "(a basket reaches it)",
         "burden": "Gifts and waived shipping that this line bears: {fen}.",
@@ -45,6 +46,7 @@ WORDS = {
         "other": "同样低于底价：{skus}。",
         "smallest": "没有件数更少的购物篮低于底价。",
         "small": "可能还有件数更少的购物篮低于底价。",
+        "alone": "只买一件至少要 {fen}：单看一件似乎没有问题。",
         "lowest": "{sku}：不低于 {fen}{reached}",
         "reached": "（有购物篮达到）",
         "burden": "此行承担的赠品成本与免运费：{fen}。",
@@ -117,6 +119,8 @@ def counterexample_lines(book: PriceBook, found: Counterexample, language: str) 
     if found.figure_fen != line.receivable_fen:
         borne_fen = line.receivable_fen - found.figure_fen
         lines.append(words["burden"].format(fen=fen_text(borne_fen)))
+    if found.one_unit_fen is not None:
+        lines.append(words["alone"].format(fen=fen_text(found.one_unit_fen)))
     lines.append(words["smallest" if found.is_smallest else "small"])
     return lines + receipt(found.priced, book.promotions, language)
 

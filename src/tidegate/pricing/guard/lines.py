@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tidegate.pricing.effects import BP
 from tidegate.pricing.rule import Lower
 
-S = 1 << 20  # prices by unit and ratios are whole numbers of 1/S
+S = BP << 10  # prices by unit and ratios are whole numbers of 1/S; a rate is one exactly
 
 
 class BoxLine:
@@ -18,6 +18,7 @@ class BoxLine:
     __slots__ = (
         "amount_hi",
         "amount_lo",
+        "grain_fen",
         "is_rest",
         "keep_level",
         "keep_list",
@@ -52,6 +53,7 @@ class BoxLine:
         self.unit_lo = self.unit_hi = list_unit_fen  # of every single unit
         self.mean_lo = self.owed_lo = list_unit_fen * S  # mean of the units; merchant's receivable
         self.mean_hi = self.mean_lo  # kept once sums begin
+        self.grain_fen = 0  # of sums: the line costs just so much by unit, in the whole box; or 0
         self.surely = self.maybe = 0  # masks of the promotions that touched it
         self.list_lo = self.units_lo * list_unit_fen
         self.list_hi = self.units_hi * list_unit_fen
@@ -102,6 +104,7 @@ class BoxLine:
     def sum_up(self) -> None:
         """From unit prices to amounts."""
         self.mean_hi = self.unit_hi * S
+        self.grain_fen = self.unit_hi if self.unit_lo == self.unit_hi else 0
         if not self.is_rest:
             self.amount_lo = self.units_lo * self.mean_lo // S
             self.amount_hi = self.units_hi * self.unit_hi

@@ -125,9 +125,8 @@ class RestSearch(Search):
 
     def roots(self, target: int) -> list[Node]:
         """Every scene with any number of units and any others."""
-        most = self.pricer.floors.line_units_max
-        pieces = most * (LINES_MAX - 1)
-        box: Box = ((1, most),)
+        pieces = self.most * (LINES_MAX - 1)
+        box: Box = ((1, self.most),)
         for rest in self.rests:
             box += ((0, pieces * rest.dearest_fen), (0, pieces))
         assert target == self.skus[0]

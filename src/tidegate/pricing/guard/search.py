@@ -60,7 +60,11 @@ class Effort:
 class Search:
     """Searches in one component. `skus` are the component's, or some of them."""
 
-    def __init__(self, pricer: Pricer, component: Component, scenes: Sequence[Scene]) -> None:
+    def __init__(
+        self, pricer: Pricer, component: Component, scenes: Sequence[Scene], most: int = 0
+    ) -> None:
+        """`most`: units of a SKU in a basket; 0 = as many as the floors say."""
+        self.most = most or pricer.floors.line_units_max
         self.pricer = pricer
         self.book = pricer.book
         self.component = component
@@ -69,8 +73,7 @@ class Search:
 
     def roots(self, target: int) -> list[Node]:
         """Every scene with every basket that has the target."""
-        most = self.pricer.floors.line_units_max
-        box = tuple((int(sku == target), most) for sku in self.skus)
+        box = tuple((int(sku == target), self.most) for sku in self.skus)
         return [Node(scene, scene.must, scene.may, box) for scene in self.scenes]
 
     def bound(self, node: Node, target: int) -> int:

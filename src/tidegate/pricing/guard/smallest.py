@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Sequence
 
 from tidegate.pricing.guard.answers import Counterexample
+from tidegate.pricing.guard.components import Component
 from tidegate.pricing.guard.figures import line_figures
 from tidegate.pricing.guard.lines import S
 from tidegate.pricing.guard.prove import Prover, Row
@@ -42,7 +43,8 @@ def smallest_of(
             best = (*found, search)
     assert best is not None
     is_one = size_of(best[0])[0] == 1
-    return counterexample_of(*best, is_smallest=is_certain or is_one)
+    effort = prover.effort(prover.nodes.alone)
+    return counterexample_of(*best, effort, is_smallest=is_certain or is_one)
 
 
 def size_of(found: Found) -> tuple[int, int, int]:
@@ -86,7 +88,7 @@ def least_size(node: Node) -> tuple[int, int, int]:
 
 
 def counterexample_of(
-    found: Found, sku: int, search: Search, *, is_smallest: bool
+    found: Found, sku: int, search: Search, effort: Effort, *, is_smallest: bool
 ) -> Counterexample:
     """Price a basket again, with a trace, and see which promotions it takes."""
     pricer = search.pricer
@@ -112,6 +114,8 @@ def counterexample_of(
         figures = line_figures(search.book, again, fee_is_cost=bool(floors.waived_fee_fen))
         if figures[place] >= floor_fen:
             needed.append(total.promotion)
+    alone = Search(pricer, Component((sku,), reach), search.scenes, most=1)
+    one_unit_fen = alone.lowest(sku, None, effort).certified_fen
     return Counterexample(
         sku=search.book.skus[sku].code,
         basket=tried.basket,
@@ -124,4 +128,5 @@ def counterexample_of(
         floor_fen=floor_fen,
         needed=tuple(needed),
         is_smallest=is_smallest,
+        one_unit_fen=one_unit_fen if one_unit_fen >= floors.fen[sku] else None,
     )

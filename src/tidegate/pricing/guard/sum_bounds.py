@@ -7,7 +7,7 @@ line.
 
 from typing import NamedTuple
 
-from tidegate.pricing.effects import AnyEffect, Every, Gift, NPieces, PercentOff, Spend
+from tidegate.pricing.effects import BP, AnyEffect, Every, Gift, NPieces, PercentOff, Spend
 from tidegate.pricing.guard.lines import S
 from tidegate.pricing.sum_steps import asked_by
 
@@ -48,8 +48,10 @@ def turning_fen(seen: Range) -> int:
     return -(-(seen.running_lo + seen.slack_fen) * S // seen.keep)
 
 
-def greatest_part(effect: AnyEffect, seen: Range, cap_fen: int) -> int:
+def greatest_part(effect: AnyEffect, seen: Range, cap_fen: int, *, exact: bool = False) -> int:
     """The greatest of what is given over the running sum, in 1/S, at most S.
+
+    `exact`: R1 has nothing to round at any sum that can be seen.
 
     What is asked for never falls when sum or pieces rise. Below the turning point the running sum
     is bounded by a constant, so the part peaks at the right end; above it, at left ends of steps.
@@ -61,12 +63,15 @@ def greatest_part(effect: AnyEffect, seen: Range, cap_fen: int) -> int:
     greatest = 0
     for measured_fen in points:
         if seen.measured_lo <= measured_fen <= seen.measured_hi:
-            given_fen = asked_at_most(effect, measured_fen, seen.pieces_hi, cap_fen)
+            given_fen = asked_at_most(effect, measured_fen, seen.pieces_hi, cap_fen, exact=exact)
             running_fen = seen.running_at(measured_fen)
             if given_fen and given_fen >= running_fen:
                 return S
             if given_fen:
                 greatest = max(greatest, -(-given_fen * S // running_fen))
+    rate_bp = rate_of(effect) if exact and seen.keep == S else None
+    if rate_bp is not None:  # exact: at a point between two sums that can be seen R1 may round
+        return min(greatest, (BP - rate_bp) * (S // BP))
     return greatest
 
 
@@ -77,11 +82,27 @@ def is_rate(effect: AnyEffect) -> bool:
     return isinstance(effect, PercentOff | NPieces)
 
 
-def asked_at_most(effect: AnyEffect, measured_fen: int, pieces: int, cap_fen: int) -> int:
+def rate_of(effect: AnyEffect) -> int | None:
+    """The one rate that it asks for, or None."""
+    if isinstance(effect, PercentOff):
+        return effect.pay_bp
+    if isinstance(effect, Spend | NPieces) and len(effect.tiers) == 1:
+        return effect.tiers[0].pay_bp
+    return None
+
+
+def is_always(effect: AnyEffect) -> bool:
+    """Whether it asks whatever the sum and the pieces are."""
+    return isinstance(effect, PercentOff)
+
+
+def asked_at_most(
+    effect: AnyEffect, measured_fen: int, pieces: int, cap_fen: int, *, exact: bool
+) -> int:
     """What is asked for at a sum or anywhere in its piece of it, before the running sum's bound."""
     asked_fen, times = asked_by(effect, measured_fen, pieces)
     if not times:
         return 0
-    if is_rate(effect):
+    if is_rate(effect) and not exact:
         asked_fen += 1
     return min(asked_fen, cap_fen) if cap_fen else asked_fen
