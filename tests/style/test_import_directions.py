@@ -58,8 +58,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "http": EDGE,
     "console": (*EDGE, "http"),
     "packed": EDGE,
-    "imports": EDGE,
-    "cli": (*EDGE, "bench", "demo", "http", "imports", "packed"),
+    "imports": (*EDGE, "channels"),
+    "cli": (*EDGE, "bench", "demo", "http", "imports", "packed", "watch"),
     "demo": (*EDGE, "http", "imports", "testing"),
     # These measure and break the parts themselves.
     "bench": (EVERYTHING,),

@@ -108,7 +108,7 @@ def gather_order(state: State, count: int, channel: int, timed: float, repeat: f
         order[column] = 0.0
     order[lo.S_SCOPE], order[lo.S_NUMBER], order[lo.S_CHANNEL] = lo.CHANNEL, channel, channel
     order[lo.S_TIMED], order[lo.S_REPEAT] = timed, repeat
-    paid, usual, listed = 0.0, 0.0, 1.0
+    paid, usual, listed, most = 0.0, 0.0, 1.0, 0.0
     for place in range(count):
         if i64(steps[place, lo.S_SCOPE]) != lo.SKU:
             continue
@@ -118,6 +118,9 @@ def gather_order(state: State, count: int, channel: int, timed: float, repeat: f
         if steps[place, lo.S_PRICED] > 0.0:
             paid += steps[place, lo.S_MONEY_FEN]
             listed = min(listed, steps[place, lo.S_LISTED])
+            if steps[place, lo.S_LOST_FEN] > most:
+                most = steps[place, lo.S_LOST_FEN]
+                order[lo.S_WORST] = steps[place, lo.S_NUMBER]
             usual += steps[place, lo.S_MONEY_FEN] + steps[place, lo.S_LOST_FEN]
     if usual > 0.0:
         order[lo.S_PRICED], order[lo.S_LISTED] = 1.0, listed

@@ -54,9 +54,9 @@ RUN_COLUMNS = 7
 # Columns of `State.channel_levels`.
 (
     MEAN, PACE_SEEN, PACE_EXPECTED, HOUR_COUNT, CH_BORN_MS, CH_LAST_MS, DAY_COUNT, SILENT_SINCE,
-    DAY_SPREAD, SLOW_SCORE, SLOW_SEEN, SLOW_DUE, SLOW_SINCE_MS,
-) = range(13)  # fmt: skip
-CHANNEL_COLUMNS = 13
+    DAY_SPREAD, SLOW_SCORE, SLOW_SEEN, SLOW_DUE, SLOW_SINCE_MS, CHEAP_SKU,
+) = range(14)  # fmt: skip
+CHANNEL_COLUMNS = 14
 # Columns of `State.calendar`: an announced window and what is expected in it.
 CAL_SCOPE, CAL_NUMBER, CAL_FROM, CAL_UNTIL, CAL_RATE, CAL_PRICE, CAL_UNITS, CAL_PLAN = range(8)
 CALENDAR_COLUMNS = 8
@@ -79,9 +79,9 @@ SETTING_PLACES = 16
 # Columns of `State.steps`: one update of a stream, gathered from an order.
 (
     S_SCOPE, S_NUMBER, S_CHANNEL, S_UNITS, S_MONEY_FEN, S_REPEAT, S_TIMED, S_PRICED, S_LOG_RATIO,
-    S_LOST_FEN, S_DISCOUNT_FEN, S_LISTED,
-) = range(12)  # fmt: skip
-STEP_COLUMNS = 12
+    S_LOST_FEN, S_DISCOUNT_FEN, S_LISTED, S_WORST,
+) = range(13)  # fmt: skip
+STEP_COLUMNS = 13
 
 ALARM = np.dtype(
     [

@@ -223,6 +223,19 @@ def update_stream(state: State, step: Array, at_ms: int, id_hi: int, id_lo: int)
 
 
 @kernel
+def is_same_sku(state: State, step: Array) -> bool:
+    """Whether a channel's cheap order is of the same SKU as the one before: then it says nothing
+    of the shop, and its SKU's own stream says it. Notes which SKU it was.
+    """
+    levels = state.channel_levels[i64(step[lo.S_CHANNEL])]
+    if step[lo.S_LOG_RATIO] >= LOG_HALF:
+        return False
+    same = levels[lo.CHEAP_SKU] == step[lo.S_WORST] + 1.0
+    levels[lo.CHEAP_SKU] = step[lo.S_WORST] + 1.0
+    return bool(same)
+
+
+@kernel
 def score_marks(
     state: State, row: int, step: Array, rate_gain: float, leak: float, at_ms: int,
     id_hi: int, id_lo: int,
@@ -236,11 +249,12 @@ def score_marks(
             place, state.price_bins[row], state.shop_price[scope],
             marks.PRICE_WRONG_ARRAY, marks.PRICE_PRIOR_ARRAY,
         )  # fmt: skip
-        if place >= marks.PRICE_DOUBTFUL:
+        if place >= marks.PRICE_DOUBTFUL or (scope == lo.CHANNEL and is_same_sku(state, step)):
             gain = min(0.0, gain)
         saw = math.exp(step[lo.S_LOG_RATIO])
         move_score(state, row, step, lo.CHEAP, gain - leak, at_ms, id_hi, id_lo, saw, 1.0)
-        both = gain - leak + rate_gain
+        # A rush is cheap orders that come quickly: without the price, quickness is a crowd's.
+        both = gain - leak + (rate_gain if gain > 0.0 else min(0.0, rate_gain))
         move_score(state, row, step, lo.RUSH, both, at_ms, id_hi, id_lo, saw, 1.0)
         learn_price(state, row, scope, place, step, at_ms)
     log_units = math.log(max(1.0, step[lo.S_UNITS])) / math.log(2.0)

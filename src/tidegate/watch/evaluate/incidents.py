@@ -266,14 +266,14 @@ def new_sku(moment: Moment) -> Scene:
 
 
 def clearance(moment: Moment) -> Scene:
-    """Planned: ten items at half their price for three days, ten times their orders."""
+    """Planned: ten items at half their price for three days, eight times their orders."""
     windows, scene = [], moment.part(3 * DAY_MS)
     until = moment.at_ms + 3 * DAY_MS
     able = np.flatnonzero(moment.usual.price_fen[:TOP] >= 20)
     for number, at in enumerate(moment.random.choice(able, 10, replace=False).tolist()):
         sku, price = int(moment.usual.skus[at]), int(moment.usual.price_fen[at])
         windows.append(Window(lo.SKU, sku, moment.at_ms, until, rate=20.0, price=0.5))
-        times = moment.busy_times(140, 3 * DAY_MS)
+        times = moment.busy_times(60, 3 * DAY_MS)
         quantity = moment.random.geometric(0.3, len(times))
         made = single_lines(
             times, np.full(len(times), sku), quantity, quantity * price // 2,

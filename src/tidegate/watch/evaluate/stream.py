@@ -93,7 +93,7 @@ def stream_of(
     lines = rows.copy()
     lines["channel"] = 1
     lines["key0"] = np.where(buyers >= 0, buyers + 1, 0).astype(np.uint64)
-    lines["id_lo"] = order_of_line.astype(np.uint64)
+    lines["id_hi"] = lines["id_lo"] = order_of_line.astype(np.uint64)
     new = np.append(True, np.diff(order_of_line) != 0)
     first = np.flatnonzero(new)
     place = np.arange(len(lines)) - np.repeat(first, np.diff(np.append(first, len(lines))))
