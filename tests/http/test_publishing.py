@@ -270,3 +270,30 @@ def test_a_budget_and_a_buyers_cap_are_kept_by_the_desk(house: House, sku: str) 
     other = {"buyer": {"account": house.new_id("u")}, "verified": ["account"]}
     assert house.place(basket(house, sku, 20_800, **other)).status_code == 201
     house.assert_problem(house.place(basket(house, sku, 20_800, **other)), 409, "budget_exhausted")
+
+
+def test_a_repeat_keeps_its_answer_when_the_server_has_forgotten_the_price_too(
+    house: House, sku: str
+) -> None:
+    """As after a restart: what it cost then stands on record, and the desk compares."""
+    code = published(house, promotion(house, sku, 8_000))
+    order = basket(house, sku, 20_800)
+    refused = basket(house, sku, 1)
+    assert house.place(order).status_code == 201
+    house.assert_problem(house.place(refused), 409, "price_mismatch")
+    house.done("POST", f"{SHOP}/promotions/{code}/withdraw", {})
+    door = house.doors.shops["own"].orders
+    door.priced = type(door.priced)()  # what it remembered is gone
+
+    def again() -> int:
+        return int(house.place(order).status_code)
+
+    house.until(lambda: again() != 503)  # the views follow
+    assert again() == 200
+    answer = house.ask("POST", f"{SHOP}/orders:batch", content=house.encoded(order),
+                       headers={"Content-Type": "application/x-ndjson"})  # fmt: skip
+    assert (answer.json()["status"], answer.json()["duplicate"]) == (200, True)
+    house.assert_problem(house.place(refused), 409, "price_mismatch")
+    house.assert_problem(house.place(order | {"charged_fen": 20_801}), 409, "id_reused")
+    two = order | {"lines": [{"sku": sku, "quantity": 2}]}
+    house.assert_problem(house.place(two), 409, "id_reused")

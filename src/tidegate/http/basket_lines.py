@@ -75,8 +75,8 @@ def content_of(order: Order, tokens: Sequence[int]) -> bytes:
 
 
 def wants_price(order: Order) -> bool:
-    """Whether a line of it has no amount."""
-    return any(line.receivable_fen is UNSET for line in order.lines)
+    """Whether it is to be priced here. Costs nothing for an order that carries its amounts."""
+    return order.lines[0].receivable_fen is UNSET or order.choices is not UNSET
 
 
 def check_basket(order: Order, *, prices: bool) -> None:

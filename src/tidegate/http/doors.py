@@ -49,7 +49,15 @@ def make_doors(
         books = shop.prices.books if shop.prices is not None else None
         orders, sales = (
             OrderDoor(
-                shop.name, shop.desk, shop.exchange, gate, clock, counts, books, is_fact=is_fact
+                shop.name,
+                shop.desk,
+                shop.exchange,
+                gate,
+                clock,
+                counts,
+                books,
+                is_fact=is_fact,
+                tell=shop.views.story,
             )
             for is_fact in (False, True)
         )

@@ -4,12 +4,14 @@ What an order would have been answered alone is what its line is answered, but f
 which its hold ends.
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tidegate.access.principal import Principal
 from tidegate.desk.answers import Decision, ManyDecided
+from tidegate.domain.reasons import Reason
 from tidegate.http.basket_lines import PricesAwaited, wants_price
 from tidegate.http.batch import LineGroup, patiently
 from tidegate.http.bodies import decode_order
@@ -45,12 +47,12 @@ class OrderGroup(LineGroup[_Read]):
         if door.books is not None and any(wants_price(order) for _, (order, _) in asked):
             await door.books.ready()
         packed: list[tuple[int, Order, bytes]] = []
+        owned: dict[int, tuple[int, Sequence[int]]] = {}  # when it was placed, and by whom
         at = 0
         for (place, (order, placed_at_ms)), own in zip(asked, keys, strict=True):
+            owned[place] = placed_at_ms, by_kind(own, tokens[at : at + len(own)])
             try:
-                order_rows = door.rows(
-                    order, placed_at_ms, by_kind(own, tokens[at : at + len(own)])
-                )
+                order_rows = door.rows(order, *owned[place])
                 packed.append((place, order, order_rows))
             except Problem as problem:
                 answers[place] = self.problem(problem)
@@ -66,6 +68,26 @@ class OrderGroup(LineGroup[_Read]):
         door.counters.orders(reasons, repeats)
         for decision, (place, order, own_rows) in zip(decisions(decided), packed, strict=True):
             answers[place] = worded(door, order.id, decision, own_rows, self.language)
+            if decision.reason == Reason.ID_REUSED and wants_price(order):
+                answers[place] = await self.recalled(order, owned[place], answers[place])
+
+    async def recalled(
+        self, order: Order, owned: tuple[int, Sequence[int]], answer: Answer | None
+    ) -> Answer | None:
+        """The answer of a basket whose price moved since it came, as the single door finds it."""
+        door = self.door
+        if door.tell is None:
+            return answer
+        story = await asyncio.to_thread(door.tell, order.channel, order.id)
+        try:
+            own_rows = door.recalled(order, *owned, story)
+        except Problem as problem:
+            return self.problem(problem)
+        if own_rows is None:
+            return answer
+        rows = np.frombuffer(own_rows, LINE)
+        (decision,) = decisions(await patiently(lambda: door.desk.place_rows(rows)))
+        return worded(door, order.id, decision, own_rows, self.language)
 
 
 def decisions(decided: ManyDecided) -> Iterator[Decision]:

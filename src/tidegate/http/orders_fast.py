@@ -5,10 +5,11 @@ who buys (durable tokens), the row, the desk, the words. The answer is made only
 says is durable. It holds no socket and awaits nothing, so that every server can drive it.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from tidegate.access.principal import Principal
 from tidegate.access.roles import ORDERS_WRITE, SALES_WRITE
@@ -21,10 +22,13 @@ from tidegate.http.basket_lines import (
     basket_rows,
     check_basket,
     content_of,
+    wants_price,
 )
+from tidegate.http.basket_recall import recalled_rows
 from tidegate.http.bodies import JSON, decode_order, require_media_type
 from tidegate.http.buyers import Keys, by_kind, keys_of
 from tidegate.http.errors import (
+    BUSY,
     NOT_FOUND,
     REFUSED,
     UNPROCESSABLE,
@@ -51,6 +55,7 @@ FUTURE_MAX_MS = 5 * 60_000
 PAST_MAX_MS = 400 * 86_400_000  # what is older is in no memory: it cannot be a repeat
 
 Reply = Callable[[Answer], None]
+Tell = Callable[[str, str], Any]  # an order's story, by channel and id; reads files
 
 _encode = msgspec.json.encode
 
@@ -69,6 +74,7 @@ class OrderDoor:
         books: PriceBooks | None = None,
         *,
         is_fact: bool = False,
+        tell: Tell | None = None,
     ) -> None:
         self.shop = shop
         self.desk = desk
@@ -78,6 +84,7 @@ class OrderDoor:
         self.counters = counters
         self.books = books
         self.priced = Remembered()
+        self.tell = tell
         self.is_fact = is_fact
 
     def take(self, headers: OrderHeaders, body: bytes, reply: Reply) -> None:
@@ -131,12 +138,31 @@ class OrderDoor:
                 NOT_FOUND, "channel: this shop has no such channel", "channel：该店铺没有此渠道"
             )
         key = desk.order_key(order.channel, order.id)
-        if order.lines[0].receivable_fen is UNSET or order.choices is not UNSET:
+        if wants_price(order):
             check_basket(order, prices=self.books is not None)
             return self._priced(order, Named(key, placed_at_ms, channel, self.is_fact), tokens)
         return line_rows(
             order, key, placed_at_ms, tokens, channel, desk.catalogue, is_fact=self.is_fact
         )
+
+    def recalled(
+        self,
+        order: Order,
+        placed_at_ms: int,
+        tokens: Sequence[int],
+        story: Any,  # noqa: ANN401
+    ) -> bytes | None:
+        """A basket's rows with the amounts that it had on record; None where it is another order.
+
+        Raises Problem where the record does not know it yet: then nobody can say.
+        """
+        desk = self.desk
+        channel = desk.catalogue.channel_number(order.channel)
+        if story is None or channel is None:
+            raise Problem(BUSY, retry_after_s=1.0)
+        key = desk.order_key(order.channel, order.id)
+        named = Named(key, placed_at_ms, channel, self.is_fact)
+        return recalled_rows(order, named, tokens, desk.catalogue, story)
 
     def _priced(self, order: Order, named: Named, tokens: Sequence[int]) -> bytes:
         """The rows of an order that carries a basket."""
@@ -157,7 +183,8 @@ class _Turn:
     """One order on its way from the exchange to the answer."""
 
     __slots__ = (
-        "door", "headers", "keys", "order", "packed", "placed_at_ms", "reply", "started_s",
+        "door", "headers", "is_again", "keys", "order", "packed", "placed_at_ms", "reply",
+        "started_s", "tokens",
     )  # fmt: skip
 
     def __init__(
@@ -177,6 +204,8 @@ class _Turn:
         self.reply = reply
         self.started_s = door.clock.monotonic_s()
         self.packed = b""
+        self.is_again = False
+        self.tokens: Sequence[int] = NO_KEYS
 
     @property
     def language(self) -> Language:
@@ -195,6 +224,7 @@ class _Turn:
 
     def enter(self, tokens: Sequence[int]) -> None:
         """Into the desk's inbox."""
+        self.tokens = tokens
         try:
             self.packed = self.door.rows(self.order, self.placed_at_ms, tokens)
         except PricesAwaited:
@@ -222,6 +252,37 @@ class _Turn:
         if decision is None:
             self.fail(error or Undecided())
             return
+        if decision.reason == Reason.ID_REUSED and self.may_have_moved():
+            self.recall(decision)
+            return
+        self.answer(decision)
+
+    def may_have_moved(self) -> bool:
+        """Whether a price that moved may be all that makes it another order."""
+        return not self.is_again and self.door.tell is not None and wants_price(self.order)
+
+    def recall(self, decision: Decision) -> None:
+        """Ask the record what the order cost when it came, and the desk once more."""
+        self.is_again = True
+        door, order = self.door, self.order
+        assert door.tell is not None
+
+        def done(asked: asyncio.Future[Any]) -> None:
+            try:
+                rows = door.recalled(order, self.placed_at_ms, self.tokens, asked.result())
+                if rows is None:
+                    self.answer(decision)
+                    return
+                self.packed = rows
+                door.desk.submit(rows, self.decided)
+            except Exception as failed:  # noqa: BLE001  as in `take`
+                self.fail(failed)
+
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, door.tell, order.channel, order.id).add_done_callback(done)
+
+    def answer(self, decision: Decision) -> None:
+        """The decision in words."""
         try:
             door = self.door
             took_s = door.clock.monotonic_s() - self.started_s

@@ -28,6 +28,8 @@ def keys_of_fact(fact: f.Fact) -> Key | None:
         return ("sku", fact.number)
     if isinstance(fact, f.CodePut):
         return (fact.scope, fact.number)
+    if isinstance(fact, f.PromotionPublished):
+        return ("promotion", fact.number)
     if isinstance(fact, f.GroupPut):
         return ("group", fact.number)
     if isinstance(fact, f.RulePut):

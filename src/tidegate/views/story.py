@@ -123,6 +123,7 @@ class Story:
             if order.hold_ends_ms
             else None,
             "due_fen": order.due_fen if order.state in (PRE_HELD, EXPIRED) else 0,
+            "pricing_version": order.pricing_version,
             "identity_keys": list(order.key_kinds),
             "lines": [
                 {
