@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tidegate import bootstrap
 from tidegate.desk.answers import Undecided
 from tidegate.domain.reasons import Reason
 from tidegate.pricing.publishing import Checked, Terms
@@ -20,9 +21,10 @@ from tidegate.pricing.standing import PricedSku, ShopPrices
 from tidegate.publishing.checker import ProcessChecker
 from tidegate.publishing.checking import CheckAsked
 from tidegate.publishing.service import NotPublishable
-from tidegate.publishing.store import Drafts, DraftsUnavailable
+from tidegate.publishing.store import Draft, Drafts, DraftsUnavailable
 from tidegate.publishing.watching import TRIES
 from tidegate.record import facts as f
+from tidegate.store_paths import StorePaths
 
 RULES = Path(__file__).parents[1] / "rules"
 
@@ -245,3 +247,18 @@ def test_drafts_that_cannot_be_written_are_told_so(tmp_path: Path) -> None:
     drafts.close()
     with pytest.raises(DraftsUnavailable):
         drafts.all()
+
+
+def test_drafts_and_shadows_are_in_a_backup_and_come_back(tmp_path: Path) -> None:
+    paths = StorePaths(tmp_path / "store")
+    access = bootstrap.open_access(paths)
+    bootstrap.create_shop(paths.shop("own"), "own", "Asia/Shanghai")
+    drafts = Drafts(paths.shop("own").publishing, lambda: NOW_MS)
+    kept = drafts.put(Draft(promotion(), "tmall", "shadowed"))
+    bootstrap.back_up(paths.root, tmp_path / "copy", lambda *_: None)  # while it is open
+    drafts.close()
+    access.store.close()
+    bootstrap.restore(tmp_path / "copy", tmp_path / "again", None, lambda *_: None)
+    again = Drafts(StorePaths(tmp_path / "again").shop("own").publishing, lambda: NOW_MS)
+    assert again.all() == [kept]
+    again.close()

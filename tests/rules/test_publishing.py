@@ -378,3 +378,45 @@ def test_a_budget_that_a_promotion_has_no_more_ends_with_the_change(tmp_path: Pa
         await there.close()
 
     run(scene())
+
+
+def test_an_exception_that_is_ended_by_hand_ends_what_it_let_pass(tmp_path: Path) -> None:
+    async def scene() -> None:
+        there = House(tmp_path)
+        await there.desks.open()
+        wish = {"reason": "clearance", "terms": Terms(3), "expires_ms": NOW_MS + HOUR_MS}
+        approval = await there.forced(promotion(pay_bp=1_000), wish)
+        await there.service.approved(approval, "agreed")
+        await there.watching.look()
+        assert not await there.watching.look()
+        (code,) = there.desk.catalogue.exceptions
+        await there.say(f.EndException(code))
+        assert await there.watching.look()
+        assert there.paused("P")
+        await there.close()
+
+    run(scene())
+
+
+def test_a_large_catalogue_is_compiled_beside_the_loop_and_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate.publishing.books.INLINE_SKUS_MAX", 0)
+
+    async def scene() -> None:
+        there = House(tmp_path)
+        await there.desks.open()
+        books = there.prices.books
+        assert books.present() is None
+        told: list[BaseException | None] = []
+        books.when_ready(told.append)
+        books.when_ready(told.append)
+        first = await books.ready()
+        assert told == [None, None]
+        assert books.present() is first
+        await there.say(f.PutSku("A", 1_100, 500))
+        assert books.present() is None  # never one that is not the present one
+        assert (await books.ready()).version == first.version + 1
+        await there.close()
+
+    run(scene())

@@ -57,8 +57,10 @@ def back_up(root: Path, destination: Path, progress: Progress) -> list[dict[str,
     store = existing_store(root)
     done = []
     for name in store.shops():
-        folder = store.shop(name).folder
-        copied = back_up_shop(folder, name, StorePaths(destination).shop(name).folder, progress)
+        there, copy = store.shop(name), StorePaths(destination).shop(name)
+        copied = back_up_shop(there.folder, name, copy.folder, progress)
+        if there.publishing.exists():
+            copy_database(there.publishing, copy.publishing)
         done.append(
             {"shop": name, "seq": copied.head.seq, "hash": copied.head.hash.hex(),
              "new_segments": copied.new_segments},
@@ -79,6 +81,9 @@ def restore(
     for name in source.shops():
         shop = target.shop(name)
         made = restore_shop(source.shop(name).folder, shop.folder, progress)
+        drafts = source.shop(name).publishing
+        if drafts.exists() and not shop.publishing.exists():
+            copy_database(drafts, shop.publishing)
         if secrets is not None and not shop.secrets.exists():
             copy_secrets(secrets / name, shop.secrets, store=root)
         done.append({"shop": name, "seq": made.head.seq, "hash": made.head.hash.hex()})

@@ -40,6 +40,8 @@ class Watching:
         self._key: Key | None = None
         self._looked_ms = 0
         self._tries = 0
+        self._numbers: list[int] = []  # of the exceptions that what is published sells under
+        self._allowed_then: tuple[tuple[int, int], ...] = ()
         self._task: asyncio.Task[None] | None = None
 
     def remark(self) -> str:
@@ -77,11 +79,14 @@ class Watching:
         now_ms = self._now_ms()
         key = key_of(desk)
         moved = self._key is None or not self._key.is_same(key)
-        due = any(self._looked_ms < edge <= now_ms for edge in self._edges(now_ms))
+        allowed = self._allowed(now_ms, moved=moved)
+        moved = moved or allowed != self._allowed_then
+        due = any(self._looked_ms < edge <= now_ms for edge in self._edges())
         if not (moved or due or self._tries):
             return False
         if not desk.machine.catalogue.published:
             self._done(key, now_ms, "")
+            self._allowed_then = allowed
             return False
         prices = facts_of(desk, now_ms)
         standing = standing_of(prices, now_ms)
@@ -98,22 +103,30 @@ class Watching:
         await self._pause(prices, done.checked)
         told = [f"promotion {code} is left out: {why}" for code, why in standing.left_out.items()]
         self._done(key, now_ms, "; ".join([*told, *await self._shadows(prices, now_ms)]))
+        self._allowed_then = allowed
         return True
 
     def _done(self, key: Key, now_ms: int, told: str) -> None:
         self._key, self._looked_ms, self._told = key, now_ms, told
 
-    def _edges(self, now_ms: int) -> Iterable[int]:
-        """Moments at which a check is due: before windows open, and when exceptions end."""
+    def _allowed(self, now_ms: int, *, moved: bool) -> tuple[tuple[int, int], ...]:
+        """Of every published exception whether it is on, and until when."""
         machine = self.publishing.desk.machine
+        if moved:  # only publishing adds any, and that moves the prices
+            found = exceptions_of(machine, now_ms)
+            self._numbers = sorted({number for _, _, number, _, _ in found})
+        rows = machine.state.exceptions
+        return tuple((int(rows[n]["known"]), int(rows[n]["expires_ms"])) for n in self._numbers)
+
+    def _edges(self) -> Iterable[int]:
+        """Moments at which a check is due: before windows open, and when exceptions end."""
         prices = self.publishing.books.present()
         if prices is not None:
             for promotion in prices.standing.promotions:
                 yield promotion.start_ms - GOING_LIVE_LEAD_MS
                 yield promotion.start_ms
-        if machine.catalogue.published_exceptions:
-            for _, _, number, _, _ in exceptions_of(machine, now_ms):
-                yield int(machine.state.exceptions[number]["expires_ms"])
+        for _, expires_ms in self._allowed_then:
+            yield expires_ms
 
     async def _pause(self, prices: ShopPrices, checked: Checked) -> None:
         """Pause what is no longer proved and has no exception."""
