@@ -5,21 +5,31 @@ either direction shows. The brute force and the guard share nothing but `price`.
 """
 
 from collections import Counter
+from random import Random
 
 import pytest
 
 from tidegate.pricing.effects import Effect
 from tidegate.pricing.guard.answers import BelowFloor, Proved
 from tidegate.pricing.guard.check import Checked, check
+from tidegate.pricing.guard.components import components_of
 from tidegate.pricing.guard.figures import line_figures
 from tidegate.pricing.guard.floors import Floors
+from tidegate.pricing.guard.lines import S
+from tidegate.pricing.guard.pricer import Pricer
 from tidegate.pricing.guard.prove import Nodes
+from tidegate.pricing.guard.rest_search import Beside, RestSearch
+from tidegate.pricing.guard.scenes import among, scenes_of
+from tidegate.pricing.guard.search import Effort, Search
 from tidegate.pricing.price import price
 from tidegate.testing.small_shops import SmallShop, Tried, small_shop, try_everything
 
 ORDINARY = range(500)
 LONG = range(10_000)
 FEW = Nodes(exact=4_000, alone=60, rests=60, beside=60)
+BOXED = range(1_000, 2_500)
+BOXES_HELD = 20_388  # in the ordinary run: 12 for every component
+ONCE_WRONG = (220, 606, 973, 1225, 1304)
 KINDS = {kind.__name__ for kind in Effect.__subclasses__()}
 # What the shops must exercise: so many of every 500 at least, counted where it applied.
 LEAST = {
@@ -124,6 +134,47 @@ def features(shop: SmallShop, tried: Tried) -> set[str]:
     return found
 
 
+def judge_boxes(seed: int, boxes: int) -> int:
+    """Bounds of drawn boxes and sets of promotions, held against every basket in them."""
+    shop = small_shop(seed)
+    rng = Random(seed)
+    floors = Floors((0,) * len(shop.book.skus), shop.fee_fen, shop.units_max)
+    pricer = Pricer(shop.book, floors)
+    scenes = scenes_of(shop.book)
+    held = 0
+    for component in components_of(shop.book):
+        search = Search(pricer, component, among(scenes, component.reach))
+        for _ in range(boxes):
+            target = rng.choice(component.skus)
+            node = rng.choice(search.roots(target))
+            kept = node.may & rng.getrandbits(64)
+            put = node.may & ~kept & rng.getrandbits(64)
+            box = []
+            for low, high in node.box:
+                least = rng.randint(low, high)
+                box.append((least, rng.randint(least, min(high, least + 2))))
+            node = node._replace(must=node.must | put, may=kept, box=tuple(box))
+            lowest_fen = min(found.fen for found in search.priced(node, target))
+            assert search.bound(node, target) // S <= lowest_fen, (seed, node, target)
+            held += 1
+    return held
+
+
+def judge_rests(seed: int) -> None:
+    """What is certified of one SKU beside any others holds beside those that there are."""
+    shop = small_shop(seed)
+    tried = try_everything(shop)
+    pricer = Pricer(shop.book, Floors((0,) * len(shop.book.skus), shop.fee_fen, shop.units_max))
+    scenes = scenes_of(shop.book)
+    beside = Beside(shop.book)
+    for number, sku in enumerate(shop.book.skus):
+        mask = shop.book.masks[number]
+        for rests in (beside.whole(mask), beside.groups(mask)):
+            search = RestSearch(pricer, number, among(scenes, mask), rests)
+            result = search.lowest(number, None, Effort(25, lambda: False))
+            assert result.certified_fen <= tried.lowest_fen[sku.code], (seed, sku.code)
+
+
 def run(seeds: range) -> Counter[str]:
     """All of them, and their mix, which must be rich."""
     mix: Counter[str] = Counter()
@@ -139,6 +190,27 @@ def run(seeds: range) -> Counter[str]:
 
 def test_the_guard_agrees_with_brute_force_on_500_shops() -> None:
     run(ORDINARY)
+
+
+def test_every_bound_holds_for_every_basket_of_its_box() -> None:
+    assert sum(judge_boxes(seed, 12) for seed in BOXED) == BOXES_HELD
+
+
+@pytest.mark.parametrize("seed", ONCE_WRONG)
+def test_shops_that_an_earlier_guard_was_wrong_about(seed: int) -> None:
+    judge_rests(seed)
+    judge(seed - seed % 3, Counter())
+    judge(seed, Counter())
+
+
+def test_what_is_certified_beside_any_others_holds() -> None:
+    for seed in range(20_000, 20_250):
+        judge_rests(seed)
+
+
+@pytest.mark.long
+def test_every_bound_holds_in_many_boxes() -> None:
+    assert sum(judge_boxes(seed, 60) for seed in range(10_000, 14_000)) > 60 * 4_000
 
 
 @pytest.mark.long

@@ -229,6 +229,22 @@ def test_a_change_is_proven_like_the_whole() -> None:
         assert after.proven_anew == anew
 
 
+def test_a_dearer_neighbour_is_noticed() -> None:
+    """The dearest SKU of a deal pays for its own groups; once another is dearer it may go free."""
+    skus = catalogue(A=1_000, B=1_100, C=1_200, D=1_300, E=1_400, Z=2_000)
+    deal = promotion("N", "item", CheapestFree(pieces=2))
+    # C goes free beside a dearer one, Z only beside another Z.
+    floors = Floors((0, 0, 0, 0, 0, 900))
+    before = check(PriceBook((deal,), skus), floors)
+    assert before.answer.kind == "proved"
+    dearer = tuple(
+        msgspec.structs.replace(s, list_price_fen=2_100) if s.code == "C" else s for s in skus
+    )
+    after = check(PriceBook((deal,), dearer), floors, before)
+    found = below(after.answer).counterexample
+    assert (found.sku, found.figure_fen) == ("Z", 0)
+
+
 def test_small_components_are_taken_over_only_untouched() -> None:
     skus = catalogue(A=1_000, B=1_100, C=1_200, D=1_300)
     pair = promotion("P1", "shop", Spend(tiers=(Tier(2_000, off_fen=300),)),

@@ -1,6 +1,6 @@
 """A large shop for measuring the price guard: many SKUs, promotions of all levels, many moments.
 
-Always the same shop for the same arguments: 50 promotions of which up to 6 reach a SKU, 12 times
+Always the same shop for the same arguments: 50 promotions of which up to 6 reach a SKU, 12 cells
 of time and 8 classes of buyer in which different ones are on. Never a real price.
 """
 

@@ -41,7 +41,7 @@ def joined_masks(book: PriceBook) -> list[int]:
 
 
 def merged(masks: Sequence[int]) -> list[int]:
-    """Masks that share a bit, as one."""
+    """Masks that share a bit, as one; those of the answer share none with one another."""
     groups: list[int] = []
     for mask in masks:
         if not mask:
@@ -53,12 +53,5 @@ def merged(masks: Sequence[int]) -> list[int]:
                 whole |= group
             else:
                 apart.append(group)
-        # A group that was apart may share a bit with what joined after it.
-        again = [group for group in apart if group & whole]
-        while again:
-            for group in again:
-                whole |= group
-                apart.remove(group)
-            again = [group for group in apart if group & whole]
         groups = [*apart, whole]
     return groups
