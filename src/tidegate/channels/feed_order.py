@@ -68,9 +68,13 @@ class Malformed(NamedTuple):
 
 
 class FeedPage(NamedTuple):
-    """A part of a feed; `next_page` is empty on the last, `server_now_ms` 0 if it does not say."""
+    """A part of a feed; `next_page` is empty on the last, `server_now_ms` 0 if it does not say.
+
+    `known_until_ms`: how far this feed can know anything, where that is not the window's end.
+    """
 
     orders: list[FeedOrder]
     malformed: list[Malformed]
     next_page: str = ""
     server_now_ms: int = 0
+    known_until_ms: int | None = None

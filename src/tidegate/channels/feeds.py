@@ -112,10 +112,11 @@ class Feed:
                 self._set(window_ms=until_ms, page=page.next_page, heard_ms=now_ms,
                           skew_ms=skew_ms, fault="")  # fmt: skip
                 continue
-            reached_ms = max(row.watermark_ms, min(until_ms, now_ms + skew_ms))
+            known_ms = until_ms if page.known_until_ms is None else page.known_until_ms
+            reached_ms = max(row.watermark_ms, min(until_ms, known_ms, now_ms + skew_ms))
             self._set(watermark_ms=reached_ms, window_ms=0, page="", heard_ms=now_ms,
                       skew_ms=skew_ms, fault="")  # fmt: skip
-            if until_ms >= there_ms:
+            if until_ms >= there_ms or page.known_until_ms is not None:
                 break
         return total
 

@@ -152,9 +152,9 @@ class Intake:
         """Whether it tells something that is not known; what is older than what is known is not."""
         if order.changed_at < row.changed_ms:
             return False
-        if order.changed_at == row.changed_ms and order.status == row.status:
-            return content_print(order) != row.print
-        return True
+        if order.status != row.status or content_print(order) != row.print:
+            return True
+        return order.changed_at > row.changed_ms and self._recipient(order) != row.recipient
 
     def _without_people(self, new: Sequence[tuple[FeedOrder, Key]]) -> list[New]:
         """Exchange who buys for tokens, all at once, before anything is kept."""

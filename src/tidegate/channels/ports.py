@@ -70,6 +70,10 @@ class RefusedOutside(Exception):
     """The outside said no, and why."""
 
 
+class Unreadable(Exception):
+    """A file is not what it should be; the message says what to do."""
+
+
 class OrderSource(Protocol):
     """Where a channel's orders come from."""
 
