@@ -33,7 +33,7 @@ from tidegate.watch.streams import stream_key, stream_row
 LATE_MS = 10_000  # behind the channel's newest order: it is late, and no sign of a rate
 LESSONS = 8.0
 UNITS_FADE = 0.002  # usual units change slowly: a flood of small orders makes no large one odd
-REFRACTORY_MS = 86_400_000  # the same stream raises the same alarm once a day
+REFRACTORY_MS = 600_000  # the breaker is open by then; who closes it is told again if it goes on
 RATE_SEEN_MIN = 20
 BURN_ORDERS_MIN = 10.0
 MEMORY_H = 24.0 * 28
@@ -49,7 +49,7 @@ def raise_alarm(
     state: State, row: int, step: Array, hypothesis: int, at_ms: int, score: float,
     threshold: float, saw: float, expected: float,
 ) -> None:  # fmt: skip
-    """Write an alarm with the run that led to it, once a day for a stream and hypothesis."""
+    """Write an alarm with the run that led to it, once in REFRACTORY_MS for a stream."""
     last = 0
     if hypothesis < lo.HYPOTHESES:
         last = state.runs[row, hypothesis, lo.ALARMED_MS]
@@ -83,12 +83,18 @@ def raise_alarm(
 
 @kernel
 def move_score(
-    state: State, row: int, step: Array, hypothesis: int, gain: float, at_ms: int,
+    state: State, row: int, step: Array, hypothesis: int, gain: float, leak: float, at_ms: int,
     id_hi: int, id_lo: int, saw: float, expected: float,
 ) -> None:  # fmt: skip
-    """CUSUM: the score falls to 0 and not below; what is above its threshold is an alarm."""
+    """CUSUM: the score falls to 0 and not below; what is above its threshold is an alarm.
+
+    `leak` is what the time since the stream's last order takes off, before this one counts.
+    """
     run = state.runs[row, hypothesis]
-    score = state.scores[row, hypothesis] + gain
+    kept = max(0.0, state.scores[row, hypothesis] - leak)
+    if kept == 0.0:
+        run[lo.ORDERS] = 0
+    score = kept + gain
     if score <= 0.0:
         state.scores[row, hypothesis] = 0.0
         run[lo.ORDERS] = 0
@@ -99,7 +105,7 @@ def move_score(
     run[lo.ORDERS] += 1
     run[lo.UNITS] += i64(step[lo.S_UNITS])
     if hypothesis == lo.CHEAP or hypothesis == lo.RUSH:
-        run[lo.STAKE_FEN] += i64(max(0.0, step[lo.S_LOST_FEN]))
+        run[lo.STAKE_FEN] += i64(max(0.0, step[lo.S_LOST_FEN]) + 0.5)
     else:
         run[lo.STAKE_FEN] += i64(step[lo.S_MONEY_FEN])
     scope = i64(step[lo.S_SCOPE])
@@ -208,7 +214,7 @@ def update_stream(state: State, step: Array, at_ms: int, id_hi: int, id_lo: int)
         gain = score_gap(state, row, scope, usual * factor * hours)
         since_ms = at_ms - state.runs[row, lo.CROWD, lo.FIRST_MS]
         move_score(
-            state, row, step, lo.CROWD, gain - leak, at_ms, id_hi, id_lo,
+            state, row, step, lo.CROWD, gain, leak, at_ms, id_hi, id_lo,
             max(since_ms, 1) / 1000.0, usual * factor,
         )  # fmt: skip
     if scope != lo.REFUSALS:
@@ -252,10 +258,10 @@ def score_marks(
         if place >= marks.PRICE_DOUBTFUL or (scope == lo.CHANNEL and is_same_sku(state, step)):
             gain = min(0.0, gain)
         saw = math.exp(step[lo.S_LOG_RATIO])
-        move_score(state, row, step, lo.CHEAP, gain - leak, at_ms, id_hi, id_lo, saw, 1.0)
+        move_score(state, row, step, lo.CHEAP, gain, leak, at_ms, id_hi, id_lo, saw, 1.0)
         # A rush is cheap orders that come quickly: without the price, quickness is a crowd's.
-        both = gain - leak + (rate_gain if gain > 0.0 else min(0.0, rate_gain))
-        move_score(state, row, step, lo.RUSH, both, at_ms, id_hi, id_lo, saw, 1.0)
+        both = gain + (rate_gain if gain > 0.0 else min(0.0, rate_gain))
+        move_score(state, row, step, lo.RUSH, both, leak, at_ms, id_hi, id_lo, saw, 1.0)
         learn_price(state, row, scope, place, step, at_ms)
     log_units = math.log(max(1.0, step[lo.S_UNITS])) / math.log(2.0)
     if seen >= SEEN_MIN and scope == lo.SKU:  # a basket's units are of many kinds
@@ -267,7 +273,7 @@ def score_marks(
         )  # fmt: skip
         usual = math.exp(levels[lo.LOG_UNITS] * math.log(2.0))
         move_score(
-            state, row, step, lo.BULK, gain - leak, at_ms, id_hi, id_lo, step[lo.S_UNITS], usual
+            state, row, step, lo.BULK, gain, leak, at_ms, id_hi, id_lo, step[lo.S_UNITS], usual
         )
         state.units_bins[row, place] += 1.0
         state.shop_units[scope, place] += 1.0
@@ -279,7 +285,8 @@ def score_marks(
             row,
             step,
             lo.REPEAT,
-            gain - leak,
+            gain,
+            leak,
             at_ms,
             id_hi,
             id_lo,
