@@ -343,6 +343,29 @@ def test_what_a_platform_is_set_to_is_told_and_never_stands_here(tmp_path: Path)
     run(scene())
 
 
+@pytest.mark.parametrize(("left_ms", "is_late"), [(1, False), (0, True)])
+def test_a_window_that_is_over_is_not_published(
+    tmp_path: Path, left_ms: int, *, is_late: bool
+) -> None:
+    async def scene() -> None:
+        there = House(tmp_path)
+        await there.desks.open()
+        await there.service.put(promotion(), "", 1)
+        draft = await there.service.check("P")
+        there.clock.pass_s(DAY_MS / 1000)
+        there.clock.wall_ms -= left_ms
+        await there.say(f.ConfirmClock())
+        say = there.service.publish("P", draft.check.digest, "late", house.ANN)
+        if is_late:
+            with pytest.raises(NotPublishable, match="its window is over"):
+                await say
+        else:
+            assert (await say).reason == Reason.ACCEPTED
+        await there.close()
+
+    run(scene())
+
+
 def test_one_check_is_named_and_another_is_not_meant(tmp_path: Path) -> None:
     async def scene() -> None:
         there = House(tmp_path)

@@ -50,6 +50,10 @@ ADVICE: dict[str, Advice] = {
     "unknown_sku": Advice("add it with `tidegate sku put`", "用 `tidegate sku put` 添加"),
     "price_changed": Advice("quote again and order at that price", "重新报价后下单"),
     "price_below_floor": _PRICE,
+    "pricing_moved": Advice(
+        "prices moved since it was checked: `tidegate promotion check`, then publish again",
+        "检查后价格已变动：重新 `tidegate promotion check` 再发布",
+    ),
     "cost_missing": Advice(
         "set its floor: `tidegate sku put --cost-floor-fen`",
         "设置保本价：`tidegate sku put --cost-floor-fen`",

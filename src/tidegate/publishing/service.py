@@ -177,7 +177,7 @@ class Publishing:
     ) -> CommandAnswer:
         """Put a proved draft in force. Raises DraftMissing, NotPublishable."""
         draft = await self.get(code)
-        done = checked_of(draft, digest)
+        done = checked_of(draft, digest, self.desk.machine.now_ms)
         if done.checked.verdict != PROVED:
             raise NotPublishable("it was not proved: two people must force it, or mend it")
         people = (principal.person_token, 0)
@@ -201,7 +201,7 @@ class Publishing:
     ) -> Proposal:
         """The first person's word on what was not proved. Raises what `publish` raises."""
         draft = await self.get(wish.code)
-        done = checked_of(draft, wish.digest)
+        done = checked_of(draft, wish.digest, self.desk.machine.now_ms)
         if done.checked.verdict == PROVED:
             raise NotPublishable("it was proved: publish it, nobody else is needed")
         if not wish.reason.strip():
@@ -341,8 +341,10 @@ class ForceWish(msgspec.Struct, frozen=True):
     request_id: str = ""
 
 
-def checked_of(draft: Draft, digest: str) -> CheckDone:
+def checked_of(draft: Draft, digest: str, now_ms: int) -> CheckDone:
     """The check that somebody read, which must be the draft's last. Raises NotPublishable."""
+    if draft.promotion.end_ms <= now_ms:
+        raise NotPublishable("its window is over: set another end")
     if draft.shadow_channel:
         raise NotPublishable("it is set up at a platform: nothing of it is published here")
     if draft.check is None:
