@@ -7,6 +7,7 @@ from types import ModuleType
 from tidegate.imports import columns, items, reconciliation, roles
 from tidegate.imports.files import table_of
 from tidegate.imports.rejects import write_rejects
+from tidegate.pricing.guard.floors import FloorPolicy
 
 CATALOGUE = """\
 商家编码,宝贝标题,一口价,成本价,红线价,起购数量,安全库存
@@ -114,3 +115,12 @@ def test_what_a_spreadsheet_would_run_is_shown_as_text(tmp_path: Path) -> None:
         '3,malformed:quantity_unreadable,"\'-2,x"',
         '4,malformed:quantity_unreadable,"\'@a,x"',
     ]
+
+
+def test_a_floor_is_computed_from_cost_shipping_fees_and_margin() -> None:
+    """(8.00 + 3.00) / (1 - 5 % - 10 %) = 12.941…, up to the fen; what has no cost has no floor."""
+    table = table_of(b"code,list_price,cost\nA,20.00,8.00\nB,20.00,\n")
+    found = columns.map_columns(table.header, roles.CATALOGUE_PROFILES)
+    policy = FloorPolicy(shipping_fen=300, fee_bp=500, margin_bp=1_000)
+    lines = items.read_catalogue(table, found, policy=policy)
+    assert [one.cost_floor_fen for one in lines.commands] == [1_295, None]  # type: ignore[union-attr]

@@ -63,13 +63,26 @@ def catalogue(
     sheet: Sheet = None,
     decimal_mark: DecimalMark = "",
     at: Moment = "",
+    shipping_fen: Annotated[int, typer.Option(min=0, help="to send one unit")] = 0,
+    fee_bp: Annotated[int, typer.Option(min=0, max=9_999, help="fees, 0.01 % of the price")] = 0,
+    margin_bp: Annotated[int, typer.Option(min=0, max=9_999, help="margin, 0.01 % of it")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Define items: list price, break-even price, red line, bounds of an order, safety stock."""
+    """Define items: list price, break-even price, red line, bounds of an order, safety stock.
+
+    With shipping, fees or margin the file's cost is that of the goods, and the floor (保本价) is
+    computed from it.
+    """
     from tidegate.imports import items, roles
+    from tidegate.pricing.guard.floors import FloorPolicy
+
+    if fee_bp + margin_bp >= items.WHOLE_BP:
+        typer.echo("tidegate: fees and margin take the whole price: lower one of them", err=True)
+        raise typer.Exit(2)
+    policy = FloorPolicy(shipping_fen=shipping_fen, fee_bp=fee_bp, margin_bp=margin_bp)
 
     def read(table: "Table", found: "ColumnMap") -> "ItemLines":
-        return items.read_catalogue(table, found, decimal_mark)
+        return items.read_catalogue(table, found, decimal_mark, policy)
 
     with _refusals():
         chosen = _reading(encoding, delimiter, sheet)

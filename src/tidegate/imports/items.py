@@ -20,11 +20,16 @@ from tidegate.imports.ports import DeskPort, NamedCommand
 from tidegate.imports.refusal import CellRefused
 from tidegate.imports.tables import Table
 from tidegate.imports.tally import LineTally
+from tidegate.pricing.guard.floors import FloorPolicy, computed_floor_fen
 from tidegate.record.facts import CountStock, PutSku, ReceiveStock
 
 COUNT, RECEIPT = "count", "receipt"
 COMMANDS_PER_CALL_MAX = 1_000
 SKU_TWICE = "sku_twice"
+
+
+NO_POLICY = FloorPolicy()
+WHOLE_BP = 10_000
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,13 @@ class ItemLines:
         return {_code(command): int(self.quantity[line]) for command, line in named}
 
 
-def read_catalogue(table: Table, found: ColumnMap, decimal_mark: str = "") -> ItemLines:
-    """What each item is. Lines that cannot be read have their rows in the tally."""
+def read_catalogue(
+    table: Table, found: ColumnMap, decimal_mark: str = "", policy: FloorPolicy = NO_POLICY
+) -> ItemLines:
+    """What each item is. Lines that cannot be read have their rows in the tally.
+
+    `policy`: what a price must cover beside the file's cost; without one the cost is the floor.
+    """
     columns = ParsedColumns(table, found)
     mark = decimal_mark or found.meaning.decimal_mark
     codes = columns.parse(roles.SKU, cells.parse_sku_code, "")
@@ -61,7 +71,7 @@ def read_catalogue(table: Table, found: ColumnMap, decimal_mark: str = "") -> It
         line: PutSku(
             codes[line],
             list_price[line],
-            cost[line],
+            floor_fen(cost[line], policy),
             red_line[line],
             most[line],
             max(1, least[line]),
@@ -72,6 +82,11 @@ def read_catalogue(table: Table, found: ColumnMap, decimal_mark: str = "") -> It
     line_of = _each_once(columns.tally, codes, items)
     nothing = np.zeros(len(table.rows), dtype=np.int64)
     return ItemLines([items[line] for line in line_of], line_of, nothing, columns.tally)
+
+
+def floor_fen(cost_fen: int | None, policy: FloorPolicy) -> int | None:
+    """保本价 of an item; None where its cost is not known."""
+    return None if cost_fen is None else computed_floor_fen(cost_fen, policy)
 
 
 def read_stock(
