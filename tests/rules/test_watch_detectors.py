@@ -201,3 +201,14 @@ def test_both_sentences_have_the_numbers(watch: Watch) -> None:
         "商品 S7：2 单低于平常价的一半，最近一单为平常价的 10.0%；"
         "首单 0000010000000000，涉及金额 30.60 元"
     )
+
+
+def test_announced_orders_an_hour_and_units_are_expected(watch: Watch) -> None:
+    until = NOW_MS + shop.HOUR_MS
+    watch.announce(
+        (
+            Window(lo.SKU, 7, NOW_MS, until, units=16.0, orders_per_h=900.0),
+            Window(lo.CHANNEL, 1, NOW_MS, until, orders_per_h=900.0),
+        )
+    )
+    assert taken(watch, shop.crowd(NOW_MS, 890, 4000, 7, PRICE_7, units=16)) == []

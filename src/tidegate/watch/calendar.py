@@ -10,8 +10,9 @@ from tidegate.watch import layout as lo
 
 
 class Window(NamedTuple):
-    """An announced window: `rate` times the usual orders, at `price` of the usual price, with
-    discounts of `plan_fen_per_h` (0 = no plan). Of a SKU, a promotion or a channel by number.
+    """An announced window: `rate` times the usual orders or `orders_per_h`, whichever is more, at
+    `price` of the usual price, with `units` times the usual units and discounts of
+    `plan_fen_per_h` (0 = no plan). Of a SKU, a promotion or a channel by number.
     """
 
     scope: int
@@ -22,6 +23,7 @@ class Window(NamedTuple):
     price: float = 1.0
     units: float = 1.0
     plan_fen_per_h: float = 0.0
+    orders_per_h: float = 0.0
 
 
 class CalendarFull(ValueError):

@@ -33,7 +33,7 @@ def announced(
             if i64(state.calendar[row, lo.CAL_NUMBER]) != number:
                 continue
         until = state.calendar[row, lo.CAL_UNTIL]
-        if column == lo.CAL_RATE:
+        if column == lo.CAL_RATE or column == lo.CAL_ORDERS:
             until += GRACE_MS
         if not state.calendar[row, lo.CAL_FROM] <= at_ms < until:
             continue

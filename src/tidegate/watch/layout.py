@@ -58,8 +58,11 @@ RUN_COLUMNS = 7
 ) = range(14)  # fmt: skip
 CHANNEL_COLUMNS = 14
 # Columns of `State.calendar`: an announced window and what is expected in it.
-CAL_SCOPE, CAL_NUMBER, CAL_FROM, CAL_UNTIL, CAL_RATE, CAL_PRICE, CAL_UNITS, CAL_PLAN = range(8)
-CALENDAR_COLUMNS = 8
+(
+    CAL_SCOPE, CAL_NUMBER, CAL_FROM, CAL_UNTIL, CAL_RATE, CAL_PRICE, CAL_UNITS, CAL_PLAN,
+    CAL_ORDERS,
+) = range(9)  # fmt: skip
+CALENDAR_COLUMNS = 9
 ANY = -1.0  # CAL_NUMBER: every one of the scope
 
 # Places in `State.counts` (integers).

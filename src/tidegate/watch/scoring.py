@@ -211,11 +211,14 @@ def update_stream(state: State, step: Array, at_ms: int, id_hi: int, id_lo: int)
     leak = LEAK_PER_H * max(0, gap_ms) / 3_600_000.0
     old = scope == lo.CHANNEL or at_ms - times[lo.BORN_MS] >= COLD_MS
     if timed and old and times[lo.SEEN] >= RATE_SEEN_MIN and is_warm(state, channel):
-        gain = score_gap(state, row, scope, usual * factor * hours)
+        due = usual * factor * hours
+        planned = announced(state, scope, number, at_ms, lo.CAL_ORDERS, 0.0)
+        due = max(due, planned * max(0, gap_ms) / 3_600_000.0)
+        gain = score_gap(state, row, scope, due)
         since_ms = at_ms - state.runs[row, lo.CROWD, lo.FIRST_MS]
         move_score(
             state, row, step, lo.CROWD, gain, leak, at_ms, id_hi, id_lo,
-            max(since_ms, 1) / 1000.0, usual * factor,
+            max(since_ms, 1) / 1000.0, max(usual * factor, planned),
         )  # fmt: skip
     if scope != lo.REFUSALS:
         score_marks(state, row, step, gain, leak, at_ms, id_hi, id_lo)
@@ -265,7 +268,8 @@ def score_marks(
         learn_price(state, row, scope, place, step, at_ms)
     log_units = math.log(max(1.0, step[lo.S_UNITS])) / math.log(2.0)
     if seen >= SEEN_MIN and scope == lo.SKU:  # a basket's units are of many kinds
-        more = log_units - levels[lo.LOG_UNITS]
+        times = announced(state, scope, i64(step[lo.S_NUMBER]), at_ms, lo.CAL_UNITS, 1.0)
+        more = log_units - levels[lo.LOG_UNITS] - math.log(times) / math.log(2.0)
         place = marks.bin_of(more, marks.UNITS_EDGES_ARRAY)
         gain = marks.pooled_log_ratio(
             place, state.units_bins[row], state.shop_units[scope],

@@ -235,8 +235,8 @@ def flash_sale(moment: Moment) -> Scene:
     until = moment.at_ms + HOUR_MS
     per_s = 50.0 * max(moment.usual.orders_per_h * 3.0, 1.0) / 3600.0
     windows = (
-        Window(lo.SKU, sku, moment.at_ms, until, rate=5000.0, price=0.6),
-        Window(lo.CHANNEL, 1, moment.at_ms, until, rate=60.0),
+        Window(lo.SKU, sku, moment.at_ms, until, price=0.6, units=2.0, orders_per_h=3600 * per_s),
+        Window(lo.CHANNEL, 1, moment.at_ms, until, orders_per_h=4000 * per_s),
     )
     times = _at_rate(moment, per_s, HOUR_MS)
     quantity = moment.random.geometric(0.6, len(times))
@@ -272,7 +272,7 @@ def clearance(moment: Moment) -> Scene:
     able = np.flatnonzero(moment.usual.price_fen[:TOP] >= 20)
     for number, at in enumerate(moment.random.choice(able, 10, replace=False).tolist()):
         sku, price = int(moment.usual.skus[at]), int(moment.usual.price_fen[at])
-        windows.append(Window(lo.SKU, sku, moment.at_ms, until, rate=20.0, price=0.5))
+        windows.append(Window(lo.SKU, sku, moment.at_ms, until, 20.0, 0.5, 4.0, 0.0, 3.0))
         times = moment.busy_times(60, 3 * DAY_MS)
         quantity = moment.random.geometric(0.3, len(times))
         made = single_lines(
