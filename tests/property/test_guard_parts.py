@@ -1,15 +1,26 @@
-"""The greatest part of a sum that a promotion can give, against every sum there is.
+"""Parts of the guard's bounds: the greatest part of a sum, against every sum there is, and shares of
+small discounts on dear lines, where every rounding counts and nothing else does.
 
-Always with running sums that are as low as the range allows: what the bound must cover.
+Always against what `price` makes of it.
 """
+
+from random import Random
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tidegate.pricing.book import PriceBook
 from tidegate.pricing.effects import AmountOff, AnyEffect, Every, PercentOff, Spend, Tier
+from tidegate.pricing.guard.components import components_of
+from tidegate.pricing.guard.floors import Floors
 from tidegate.pricing.guard.lines import S
+from tidegate.pricing.guard.pricer import Pricer
+from tidegate.pricing.guard.scenes import scenes_of
+from tidegate.pricing.guard.search import Search
 from tidegate.pricing.guard.sum_bounds import Range, greatest_part
+from tidegate.pricing.promotion import Sku
 from tidegate.pricing.sum_steps import asked_by
+from tidegate.testing.prices import promotion
 
 EFFECTS: st.SearchStrategy[AnyEffect] = st.one_of(
     st.builds(AmountOff, off_fen=st.integers(1, 30)),
@@ -46,3 +57,24 @@ def test_no_sum_of_the_range_gives_a_greater_part(
             given_fen = min(asked_fen, least_fen)
             greatest = max(greatest, given_fen * S // least_fen)
     assert greatest <= greatest_part(effect, seen, cap_fen)
+
+
+def test_the_roundings_of_many_small_shares_are_covered() -> None:
+    for seed in range(60):
+        rng = Random(seed)
+        skus = tuple(
+            Sku(code, rng.randrange(50_000, 99_999), 1) for code in "ABCDEFGH"[: rng.randint(3, 8)]
+        )
+        shares_bp = (None,) if seed % 2 else (None, 3_333, 5_001)
+        rows = [
+            promotion(f"P{k}", "shop", AmountOff(off_fen=rng.randint(1, 8)),
+                      shop_share_bp=rng.choice(shares_bp))
+            for k in range(6)
+        ]  # fmt: skip
+        book = PriceBook(rows, skus)
+        pricer = Pricer(book, Floors((0,) * len(skus)))
+        search = Search(pricer, components_of(book)[0], scenes_of(book)[:1])
+        for target in range(len(skus)):
+            node = search.roots(target)[0]._replace(box=((1, 1),) * len(skus))
+            (found,) = search.priced(node, target)
+            assert search.bound(node, target) // S <= found.fen, (seed, target)

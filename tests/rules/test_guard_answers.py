@@ -14,6 +14,7 @@ from tidegate.pricing.effects import (
     AmountOff,
     CheapestFree,
     Every,
+    FixedPrice,
     FreeShipping,
     Gift,
     PercentOff,
@@ -32,9 +33,10 @@ from tidegate.pricing.guard.compare import (
     outside_collar,
 )
 from tidegate.pricing.guard.explain import explained
+from tidegate.pricing.guard.figures import line_figures
 from tidegate.pricing.guard.floors import FloorPolicy, Floors, computed_floor_fen, floors_of
 from tidegate.pricing.promotion import Budget, Buyers, Promotion, Scope, Sku
-from tidegate.testing.prices import catalogue, promotion
+from tidegate.testing.prices import basket, catalogue, priced, promotion
 from tidegate.testing.wide_shop import wide_shop
 
 A, B = Sku("A", 10_000, 3_000), Sku("B", 2_000, 500)
@@ -118,6 +120,16 @@ def test_a_waived_fee_is_a_cost_only_where_the_policy_says_so() -> None:
     assert lowest((free,), (B,), waived_fee_fen=1_200) == [1_600]
 
 
+def test_the_first_bears_the_fee_of_goods_that_cost_nothing() -> None:
+    nothing = promotion("P", "item", FixedPrice(price_fen=0))
+    free = promotion("F", "shop", FreeShipping())
+    book = PriceBook((nothing, free), (A, B))
+    done = priced((nothing, free), (A, B), basket(shipping_fen=800, B=1, A=1), trace=True)
+    assert [line.sku for line in done.lines] == ["B", "A"]
+    assert line_figures(book, done, fee_is_cost=True) == [0, -800]
+    assert line_figures(book, done, fee_is_cost=False) == [0, 0]
+
+
 def test_a_cheaper_sku_goes_free_beside_a_dearer_one() -> None:
     deal = promotion("N", "item", CheapestFree(pieces=2))
     found = below(check(PriceBook((deal,), (A, B)), Floors((5_000, 1))).answer)
@@ -153,6 +165,30 @@ def test_what_runs_out_may_unlock_something_worse() -> None:
     assert (list(found.run_out), found.figure_fen) == (["P1"], 4_000)
 
 
+def test_what_one_promotion_keeps_from_another_is_seen_in_a_crowd() -> None:
+    """B belongs to F, so P1 falls on A alone; yet B helps A over P2's threshold."""
+    skus = catalogue(A=1_000, B=1_000)
+    promotions = (
+        promotion("F", "item", AmountOff(off_fen=1), scope=Scope(skus=("B",)), exclusive_group="X"),
+        promotion("P1", "shop", AmountOff(off_fen=300), exclusive_group="X"),
+        promotion("P2", "platform", Spend(tiers=(Tier(1_600, off_fen=600),))),
+    )
+    book = PriceBook(promotions, skus)
+    # 10.00 - 3.00 = 7.00, of 6.00 off 16.99 it bears 2.47.
+    assert lowest(promotions, skus)[0] == 453
+    for floor_fen in (400, 454):
+        done = check(book, Floors((floor_fen, 0)), exact_skus_max=0)
+        assert done.rows[0].fen <= 453
+        assert (done.answer.kind == "below_floor") is (floor_fen == 454)
+
+
+def test_what_unlocks_a_promotion_may_lie_in_another_sku() -> None:
+    key = promotion("P1", "item", AmountOff(off_fen=1), scope=Scope(skus=("B",)))
+    door = promotion("P2", "shop", AmountOff(off_fen=4_000), scope=Scope(skus=("A",)),
+                     requires=("P1",))  # fmt: skip
+    assert lowest((key, door), (A, B)) == [6_000, 1_999]
+
+
 def test_a_suspended_promotion_is_out() -> None:
     off = promotion("P", "shop", AmountOff(off_fen=9_000), state="suspended")
     assert lowest((off,), (A,)) == [10_000]
@@ -173,6 +209,15 @@ def test_when_time_is_up_what_is_open_is_unknown() -> None:
         )
     ]
     assert all(row.fen <= fen for row, fen in zip(answer.lowest, (5_500, 1_100), strict=True))
+
+
+def test_a_bound_just_below_the_floor_is_not_a_proof() -> None:
+    book = PriceBook((promotion("E", "shop", Every(spend_fen=2_000, off_fen=900)),), (A, B))
+    bounds = [row.fen for row in check(book, Floors((0, 0)), exact_skus_max=0).rows]
+    for over, kind in ((0, "proved"), (1, "unknown")):
+        floors = Floors((bounds[0] + over, bounds[1]))
+        done = check(book, floors, is_over=lambda: True, exact_skus_max=0)
+        assert done.answer.kind == kind
 
 
 # A change.
@@ -243,6 +288,25 @@ def test_a_dearer_neighbour_is_noticed() -> None:
     after = check(PriceBook((deal,), dearer), floors, before)
     found = below(after.answer).counterexample
     assert (found.sku, found.figure_fen) == ("Z", 0)
+
+
+def test_what_was_proved_of_lower_floors_does_not_stand_for_higher_ones() -> None:
+    book = PriceBook((promotion("P", "shop", AmountOff(off_fen=500)),), (B,))
+    before = check(book, Floors((1_500,)))
+    assert before.answer.kind == "proved"
+    after = check(book, Floors((1_501,)), before)
+    assert below(after.answer).counterexample.figure_fen == 1_500
+    assert below(check(book, Floors((1_501,)), after).answer) == after.answer
+
+
+def test_a_neighbour_between_the_cheapest_and_the_dearest_counts_in_a_search() -> None:
+    skus = catalogue(A=1_000, B=1_100, C=1_200)
+    row = promotion("P", "shop", Spend(tiers=(Tier(2_000, off_fen=300),)))
+    before = check(PriceBook((row,), skus), Floors((0, 0, 0)))
+    other = (skus[0], msgspec.structs.replace(skus[1], list_price_fen=1_001), skus[2])
+    after = check(PriceBook((row,), other), Floors((0, 0, 0)), before)
+    assert after.proven_anew == 3
+    assert after.answer == check(PriceBook((row,), other), Floors((0, 0, 0))).answer
 
 
 def test_small_components_are_taken_over_only_untouched() -> None:
