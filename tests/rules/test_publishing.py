@@ -443,3 +443,24 @@ def test_a_large_catalogue_is_compiled_beside_the_loop_and_waited_for(
         await there.close()
 
     run(scene())
+
+
+def test_every_product_of_the_shop_forced_through_stays(tmp_path: Path) -> None:
+    """More than the guard lists as below: what it left open is allowed for as well."""
+
+    async def scene() -> None:
+        there = House(tmp_path)
+        await there.desks.open()
+        for number in range(80):
+            await there.say(f.PutSku(f"S{number:02}", 1_000 + number, 500))
+        wish = {"reason": "clearance", "terms": Terms(3), "expires_ms": NOW_MS + HOUR_MS}
+        wrong = promotion(pay_bp=385, scope=Scope(all=True))
+        answer = await there.service.approved(await there.forced(wrong, wish), "agreed")
+        assert answer.reason == Reason.ACCEPTED
+        assert len(there.desk.catalogue.exceptions) == 81
+        assert await there.watching.look()
+        assert not there.paused("P")
+        assert there.watching.remark() == ""
+        await there.close()
+
+    run(scene())

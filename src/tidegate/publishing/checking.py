@@ -101,7 +101,9 @@ def worded(book: PriceBook, answer: answers.Answer, proposed: Sequence[Promotion
         why = f"not proved in the time given for {len(codes)} SKUs: {shown}"
         floors_fen = {book.skus[n].code: max(0, answer.lowest[n].fen) for n in answer.open}
         return msgspec.structs.replace(base, verdict=UNKNOWN, why=why, below=floors_fen)
-    below = {book.skus[n].code: max(0, answer.lowest[n].fen) for n in answer.below}
+    # Of those that stayed open nobody knows better than what is certified: they count as below.
+    numbers = sorted({*answer.below, *answer.open})
+    below = {book.skus[n].code: max(0, answer.lowest[n].fen) for n in numbers}
     found = counterexample_of(book, answer.counterexample)
     return msgspec.structs.replace(
         base, verdict=BELOW_FLOOR, counterexample=found, below=dict(sorted(below.items()))

@@ -4,7 +4,6 @@ Always one function of a book, its floors and a question whether the time is up.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from tidegate.pricing.book import PriceBook
 from tidegate.pricing.guard import answers
@@ -14,6 +13,4 @@ from tidegate.pricing.guard.floors import Floors
 
 def price_guard(book: PriceBook, floors: Floors, is_over: Callable[[], bool]) -> answers.Answer:
     """What the price guard says of a book."""
-    said: Any = check(book, floors, is_over=is_over)
-    answer: answers.Answer = getattr(said, "answer", said)
-    return answer
+    return check(book, floors, is_over=is_over).answer
