@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tidegate.domain.reasons import Reason
+from tidegate.engine.charges import floor_of
 from tidegate.pricing.price import price
 from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.promotion import (
@@ -461,6 +462,30 @@ def test_every_product_of_the_shop_forced_through_stays(tmp_path: Path) -> None:
         assert await there.watching.look()
         assert not there.paused("P")
         assert there.watching.remark() == ""
+        await there.close()
+
+    run(scene())
+
+
+def test_a_bundles_floor_is_the_desks(tmp_path: Path) -> None:
+    async def scene() -> None:
+        there = House(tmp_path)
+        await there.desks.open()
+        for command in (
+            f.PutSku("B", 900, 300, 400),
+            f.PutSku("N", 900),
+            f.PutSku("SET", 3_000, parts={"A": 2, "B": 1}),
+            f.PutSku("OWN", 3_000, 700, parts={"A": 2}),
+            f.PutSku("NO", 3_000, parts={"N": 1, "A": 1}),
+        ):
+            assert (await there.say(command)).reason == Reason.ACCEPTED
+        floors = {sku.code: sku.cost_floor_fen for sku in there.prices.books.facts().skus}
+        assert floors == {"A": 500, "B": 300, "N": None, "SET": 1_400, "OWN": 700, "NO": None}
+        machine = there.desk.machine
+        for code, number in there.desk.catalogue.skus.items():
+            of_the_desk = floor_of(machine.state, number)
+            of_prices = there.prices.books.present().floors[code]
+            assert max(0, of_the_desk) == of_prices, code
         await there.close()
 
     run(scene())

@@ -20,7 +20,7 @@ from tidegate.pricing.guard.floors import FloorPolicy, computed_floor_fen
 from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.promotion import Promotion, Sku, canonical
 from tidegate.pricing.reading import PromotionFile, read_json, read_yaml
-from tidegate.pricing.standing import Allowance, PricedSku, ShopPrices
+from tidegate.pricing.standing import Allowance, PricedSku, ShopPrices, with_bundles
 
 FILE_BYTES_MAX = 8 << 20
 PAGE = 1_000
@@ -152,17 +152,18 @@ def prices_of_shop(caller: Caller) -> ShopPrices:
     for group in pages(caller, "groups"):
         for sku in group["skus"]:
             categories.setdefault(sku, []).append(group["code"])
+    rows = pages(caller, "skus")
     skus = tuple(
         PricedSku(
             sku["code"], sku["list_price_fen"], sku["cost_floor_fen"], sku["red_line_fen"],
             tuple(categories.get(sku["code"], ())),
         )
-        for sku in pages(caller, "skus")
+        for sku in rows
     )  # fmt: skip
     published = there["published"]
     return ShopPrices(
         version=there["pricing_version"],
-        skus=skus,
+        skus=with_bundles(skus, {sku["code"]: sku["parts"] for sku in rows}),
         documents=tuple(document_of(one["promotion"]) for one in published),
         paused=frozenset(one["code"] for one in published if one["phase"] == "paused"),
         allowances=allowances(caller, published),

@@ -58,6 +58,25 @@ class Standing(msgspec.Struct, frozen=True):
     left_out: dict[str, str]
 
 
+def with_bundles(
+    skus: Iterable[PricedSku], parts: Mapping[str, Mapping[str, int]]
+) -> tuple[PricedSku, ...]:
+    """The SKUs, bundles without a cost of their own with the sum of their parts' floors.
+
+    As the desk has it; where a part's cost is not known, neither is the bundle's.
+    """
+    known = {sku.code: sku for sku in skus}
+    for code, units in parts.items():
+        bundle = known.get(code)
+        if bundle is None or bundle.cost_floor_fen is not None or not units:
+            continue
+        floors = [(known[part], each) for part, each in units.items() if part in known]
+        if len(floors) == len(units) and all(sku.cost_floor_fen is not None for sku, _ in floors):
+            cost_fen = sum(sku.floor_fen * each for sku, each in floors)
+            known[code] = msgspec.structs.replace(bundle, cost_floor_fen=cost_fen)
+    return tuple(known.values())
+
+
 def catalogue_of(prices: ShopPrices) -> tuple[Sku, ...]:
     """The SKUs as pricing sees them. The computed floor stands for the cost."""
     return tuple(

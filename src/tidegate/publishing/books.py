@@ -21,6 +21,7 @@ from tidegate.pricing.standing import (
     ShopPrices,
     Standing,
     standing_book,
+    with_bundles,
 )
 
 INLINE_SKUS_MAX = 500  # a catalogue that small is compiled at once, in a few milliseconds
@@ -116,10 +117,14 @@ def facts_of(desk: DeskSeen, now_ms: int) -> ShopPrices:
         )
         if known
     ]  # fmt: skip
+    parts = {
+        cat.sku_codes[number]: {cat.sku_codes[part]: each for part, each in of}
+        for number, of in cat.parts.items()
+    }
     flags = {code: int(state.promotions[cat.promotions[code]]["flags"]) for code in cat.published}
     return ShopPrices(
         version=int(state.scalars[lo.PRICING_VERSION]),
-        skus=tuple(skus),
+        skus=with_bundles(skus, parts),
         documents=tuple(cat.published.values()),
         paused=frozenset(code for code, bits in flags.items() if bits & lo.PAUSED),
         allowances=tuple(
