@@ -228,6 +228,8 @@ def test_half_a_basket_is_refused(house: House, sku: str) -> None:
     for order in (lines, lines[::-1]):
         answer = house.place(house.order(sku, lines=order))
         house.assert_problem(answer, 422, "unprocessable")
+    for more in ({"choices": ["x"]}, {"buyer_class": {"new": True}}):  # with amounts
+        house.assert_problem(house.place(house.order(sku, **more)), 422, "unprocessable")
     named = [{"sku": sku, "quantity": 1, "promotion": "x"}]
     house.assert_problem(house.place(house.order(sku, lines=named)), 422, "unprocessable")
 

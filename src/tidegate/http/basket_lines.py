@@ -76,7 +76,11 @@ def content_of(order: Order, tokens: Sequence[int]) -> bytes:
 
 def wants_price(order: Order) -> bool:
     """Whether it is to be priced here. Costs nothing for an order that carries its amounts."""
-    return order.lines[0].receivable_fen is UNSET or order.choices is not UNSET
+    return (
+        order.lines[0].receivable_fen is UNSET
+        or order.choices is not UNSET
+        or order.buyer_class is not UNSET
+    )
 
 
 def check_basket(order: Order, *, prices: bool) -> None:
