@@ -5,7 +5,8 @@ missed: what was missed is counted beside it.
 """
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def garwood(count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     return low, _solve(lambda mean: half - poisson_below(mean, count))
 
 
-def _solve(rising: Any) -> float:  # noqa: ANN401  a function of one number
+def _solve(rising: Callable[[float], float]) -> float:
     """Where a rising function passes 0."""
     low, high = 0.0, 700.0
     for _ in range(80):

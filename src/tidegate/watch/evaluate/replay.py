@@ -117,7 +117,7 @@ def run_incident(watch: Watch, name: str, seed: int, scene: Scene) -> Outcome:
     watch.announce(scene.windows)
     bound = bound_orders(watch.state, scene)
     events, starts = scene.events, scene.events.starts
-    worth = lo.SLOW if name == "slow_leak" else -1
+    is_slow = name == "slow_leak"  # in two weeks anything may be raised: its own note counts
     for begin in range(0, len(events.outcomes), CHUNK):
         end = min(begin + CHUNK, len(events.outcomes))
         chunk = Events(
@@ -125,7 +125,7 @@ def run_incident(watch: Watch, name: str, seed: int, scene: Scene) -> Outcome:
             events.at_ms[begin:end], events.flags[begin:end],
         )  # fmt: skip
         for alarm in feed(watch, chunk):
-            counts = alarm.level >= CAP or alarm.hypothesis == worth
+            counts = alarm.hypothesis == lo.SLOW if is_slow else alarm.level >= CAP
             if counts and (alarm.scope, alarm.number) in scene.targets:
                 return _caught(name, seed, scene, alarm, bound)
     return Outcome(name, seed, False, 0.0, 0, int(scene.loss_fen.sum()), 0, -1, bound, "")
