@@ -25,8 +25,8 @@ AGAIN = TRICKLE_MS + 1
 def alarm(level: int, code: str = "A", at_ms: int = 0) -> Alarm:
     scope = {PAUSE_SHOP: 2, PAUSE_PROMOTION: 1}.get(level, 0)
     return Alarm(
-        f"key-{code}-{at_ms}", at_ms, level, scope, 7, code, 1, 1, "0" * 32, 0, 2, 2, 100, 15.0,
-        14.0, "a sentence", "一句话",
+        f"key-{level}-{code}-{at_ms}", at_ms, level, scope, 7, code, 1, 1, "0" * 32, 0, 2, 2, 100,
+        15.0, 14.0, "a sentence", "一句话",
     )  # fmt: skip
 
 
@@ -98,9 +98,9 @@ def test_a_note_asks_for_nothing() -> None:
 def test_an_open_switch_opens_again_only_for_more() -> None:
     breaker = Breaker()
     assert len(breaker.on_alarm(alarm(CAP), 1)) == 1
-    assert breaker.on_alarm(alarm(CAP), 2) == ()
+    assert breaker.on_alarm(alarm(CAP, at_ms=2), 2) == ()
     assert [action.kind for action in breaker.on_alarm(alarm(PAUSE_SKU), 3)] == ["pause"]
-    assert breaker.on_alarm(alarm(CAP), 4) == ()
+    assert breaker.on_alarm(alarm(CAP, at_ms=4), 4) == ()
 
 
 def test_three_items_in_ten_minutes_are_the_shop() -> None:
@@ -155,7 +155,7 @@ def test_an_alarm_between_the_two_makes_them_begin_again() -> None:
     breaker.half_open("shop", "", ANN, 2)
     breaker.half_open("shop", "", BEN, 3)
     breaker.close("shop", "", ANN, 3 + AGAIN)
-    breaker.on_alarm(alarm(PAUSE_SHOP), 4 + AGAIN)
+    breaker.on_alarm(alarm(PAUSE_SHOP, at_ms=4), 4 + AGAIN)
     with pytest.raises(BreakerRefused, match="shop is open, not half_open"):
         breaker.close("shop", "", BEN, 5 + AGAIN)
     assert breaker.half_open("shop", "", BEN, 6 + AGAIN) == ()
@@ -225,3 +225,13 @@ def test_a_cap_of_the_shop_gives_the_bound_back() -> None:
     done(breaker, breaker.half_open("shop", "", ANN, 2), house, 2)
     done(breaker, breaker.close("shop", "", ANN, 2 + AGAIN), house, 2 + AGAIN)
     assert house.bound == 500
+
+
+def test_an_alarm_that_comes_again_after_a_restart_opens_nothing_that_people_closed() -> None:
+    breaker = Breaker()
+    breaker.on_alarm(alarm(PAUSE_SKU), 1)
+    breaker.half_open("sku", "A", ANN, 2)
+    breaker.close("sku", "A", ANN, 2 + AGAIN)
+    again = msgspec.json.decode(msgspec.json.encode(breaker), type=Breaker)
+    assert again.on_alarm(alarm(PAUSE_SKU), 3 + AGAIN) == ()
+    assert again.switch("sku", "A").phase == CLOSED

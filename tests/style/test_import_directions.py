@@ -49,6 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "record",
         "store_paths",
         "views",
+        "watch",
     ),
     "views": ("domain", "journal.follow", "record", "storage"),
     "watch": ("domain", "journal.follow", "record"),

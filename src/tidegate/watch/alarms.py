@@ -104,9 +104,11 @@ def alarm_of(row: Array, code: str, *, is_cold: bool) -> Alarm:
     number, at_ms = int(row["number"]), int(row["at_ms"])
     by_history = hypothesis != lo.BURN and not int(row["listed"])
     level = NOTE if is_cold and by_history else level_of(scope, hypothesis)
+    # A silence is found when somebody looks: it is named after when it began.
+    since_ms = int(row["first_ms"]) if hypothesis == lo.SILENCE else at_ms
     key = "-".join(
         (lo.HYPOTHESIS_NAMES[hypothesis], lo.SCOPE_NAMES[scope], str(number),
-         str(int(row["channel"])), str(at_ms)),
+         str(int(row["channel"])), str(since_ms)),
     )  # fmt: skip
     english, chinese = sentences(row, code)
     return Alarm(

@@ -88,13 +88,18 @@ class Breaker(msgspec.Struct):
     switches: dict[str, Switch] = {}
     history: list[Event] = []
     count: int = 0  # of actions, for their ids
+    handled: list[str] = []  # keys of the last alarms: one that comes again opens nothing
 
     # -- opening ----------------------------------------------------------------------------------
 
     def on_alarm(self, alarm: Alarm, now_ms: int) -> tuple[Action, ...]:
-        """Open what the alarm asks for, and what follows from it. Nothing for a note."""
-        if alarm.level == NOTE:
+        """Open what the alarm asks for, and what follows from it; nothing for a note.
+
+        An alarm that comes again, since the watch went back to what it had saved, does nothing.
+        """
+        if alarm.level == NOTE or alarm.key in self.handled:
             return ()
+        self.handled = [*self.handled[-HISTORY_MAX + 1 :], alarm.key]
         target = _TARGETS.get(alarm.level) or ("sku" if alarm.scope == 0 else "shop")
         code = "" if target == SHOP else alarm.code
         actions = self._open(target, code, alarm.level, alarm.key, alarm.english, now_ms)

@@ -26,11 +26,12 @@ CHUNK = 4096  # orders between two looks at the alarms, so that none is lost
 
 
 class Names(msgspec.Struct):
-    """Codes by number, as the journal's facts gave them."""
+    """Codes by number, and the shop's zone, as the journal's facts gave them."""
 
     skus: dict[int, str] = {}
     promotions: dict[int, str] = {}
     channels: dict[int, str] = {}
+    zone: str = "Asia/Shanghai"
 
     def code(self, scope: int, number: int) -> str:
         """The code, or the number where none is known."""
@@ -85,7 +86,7 @@ class Watch:
         return found
 
     def take_fact(self, fact: f.AnyFact) -> None:
-        """Learn codes and list prices."""
+        """Learn codes, list prices and the zone."""
         if isinstance(fact, f.SkuPut):
             self.names.skus[fact.number] = fact.code
             if fact.number < len(self.state.list_fen):
@@ -96,6 +97,8 @@ class Watch:
             self.names.channels[fact.number] = fact.code
         elif isinstance(fact, f.PromotionPublished):
             self.names.promotions[fact.number] = fact.code
+        elif isinstance(fact, f.PolicySet):
+            self.names.zone = fact.zone or self.names.zone
 
     def take_orders(self, lines: Array, outcomes: Array, now_ms: int) -> list[Alarm]:
         """Take in the orders of one batch, decided at `now_ms` (of the record: never back)."""
