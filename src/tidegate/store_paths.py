@@ -47,6 +47,19 @@ class ShopPaths(NamedTuple):
         """Five small files, backed up apart."""
         return self.folder / "secrets"
 
+    @property
+    def channels(self) -> Path:
+        """What the shop's channels have heard, asked for and shown."""
+        return self.folder / "channels.db"
+
+    def channel_key(self, channel: str) -> Path:
+        """The key of one channel's signatures."""
+        return self.secrets / f"channel-{channel}.key"
+
+    def channel_folder(self, channel: str) -> Path:
+        """Exports in and sheets out of one channel."""
+        return self.folder / "channels" / channel
+
 
 class StorePaths(NamedTuple):
     """The files of a store."""

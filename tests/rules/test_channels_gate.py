@@ -211,8 +211,26 @@ def test_what_the_warehouse_does_not_answer_is_unknown_and_read_back(house: Hous
     bulk.turn()
     assert bulk.tally("night").results == {"unknown": 2}
     stores.lost_answer = 0.0
-    assert bulk.read_unknown("night") == 0
+    bulk.read_unknown()
     assert bulk.tally("night").results == {"on_hold": 2}
+
+
+def test_an_interception_that_was_lost_is_asked_for_again(house: House) -> None:
+    house.intake.take([order("1"), order("2")])
+    turn(house)
+    stores = Stores()
+    outbox(house, stores).turn()
+    stores.lost_question = 1.0
+    bulk = Bulk(house.ledger, house.asking, {TMALL: stores})
+    ask_bulk(house.ledger, "hold", "night", Scope(), "ann", NOW_MS)
+    bulk.turn()
+    bulk.read_unknown()
+    assert bulk.tally("night").results == {"unknown": 2}
+    stores.lost_question = 0.0
+    stores.there["2"] = "gone"
+    bulk.read_unknown()
+    assert bulk.turn() == 1
+    assert bulk.tally("night").results == {"on_hold": 1, "too_late": 1}
 
 
 def test_a_bulk_release_lets_go_what_was_held_and_hands_over_what_was_kept_back(

@@ -76,6 +76,14 @@ class Channel:
         put_offers(self.house.ledger, TMALL, [("A", "A", None)])
         self.now_ms = NOW_MS
         self.pass_ms(0)
+        self.market.stock["A"] = self.market.stock.get("A", 0)
+        self.begin()
+
+    def begin(self) -> None:
+        """The first reading, and the feed catches up with it."""
+        self.feed.turn(self.now_ms)
+        assert self.out.turn(self.now_ms).pushed == 0
+        self.pass_ms(MINUTE_MS)
         self.feed.turn(self.now_ms)
 
     def pass_ms(self, milliseconds: int) -> None:
@@ -101,13 +109,29 @@ def channel(tmp_path: Path) -> Iterator[Channel]:
 
 
 def test_what_the_pool_has_is_granted_once_and_a_sale_needs_no_push(channel: Channel) -> None:
-    assert channel.turn() == Told(pushed=1, read=1)
+    assert channel.turn() == Told(pushed=1, listed=1)
     assert channel.market.stock == {"A": 100}
     channel.market.buy("A", 3, 1_000)
     channel.pass_ms(MINUTE_MS)
     channel.feed.turn(channel.now_ms)
     assert channel.turn() == Told()
     assert (channel.market.stock, channel.offer("shown")) == ({"A": 97}, (97,))
+
+
+def test_what_a_channel_shows_when_it_is_connected_is_not_added_to(tmp_path: Path) -> None:
+    house = made.ChannelHouse(tmp_path)
+    market = Marketplace(TMALL, 1)
+    market.stock["A"], market.now_ms = 70, NOW_MS
+    feed = Feed(house.intake, house.ledger, market, FeedTerms(every_ms=MINUTE_MS))
+    out = StockOut(TMALL, house.ledger, house.shop, market, feed, capabilities_of("webhook"))
+    put_offers(house.ledger, TMALL, [("A", "A", None)])
+    assert out.turn(NOW_MS) == Told(read=1)  # nothing was heard: what it shows stays
+    assert (market.stock, market.off_shelf) == ({"A": 70}, set())
+    market.now_ms = NOW_MS + MINUTE_MS
+    feed.turn(NOW_MS + MINUTE_MS)
+    out.turn(NOW_MS + MINUTE_MS)
+    assert market.stock == {"A": 100}
+    house.close()
 
 
 def test_a_sale_elsewhere_and_a_receipt_are_pushed_as_steps(channel: Channel) -> None:
@@ -124,7 +148,6 @@ def test_a_sale_elsewhere_and_a_receipt_are_pushed_as_steps(channel: Channel) ->
 @pytest.mark.parametrize("kind", ["douyin", "files"])
 def test_a_channel_that_is_only_set_is_read_first(tmp_path: Path, kind: str) -> None:
     channel = Channel(tmp_path, kind)
-    channel.market.stock["A"] = 0
     channel.turn()
     channel.market.buy("A", 10, 1_000)
     channel.house.say(f.ReceiveStock("A", 5, TMALL))
@@ -155,7 +178,8 @@ def test_a_push_that_nobody_answered_is_read_back_and_not_refilled_before_the_fe
     channel.turn()
     assert channel.market.stock == {"A": 113}
     assert channel.offer("shown") == (113,)
-    assert channel.house.cell()["committed"] == 7
+    cell = channel.house.cell()
+    assert cell.get("committed", 0) + cell.get("pre_held", 0) == 7
 
 
 def test_no_refill_while_the_feed_lags_and_what_is_shown_shrinks(channel: Channel) -> None:

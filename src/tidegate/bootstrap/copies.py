@@ -61,6 +61,8 @@ def back_up(root: Path, destination: Path, progress: Progress) -> list[dict[str,
         copied = back_up_shop(there.folder, name, copy.folder, progress)
         if there.publishing.exists():
             copy_database(there.publishing, copy.publishing)
+        if there.channels.exists():
+            copy_database(there.channels, copy.channels)
         done.append(
             {"shop": name, "seq": copied.head.seq, "hash": copied.head.hash.hex(),
              "new_segments": copied.new_segments},
@@ -84,6 +86,9 @@ def restore(
         drafts = source.shop(name).publishing
         if drafts.exists() and not shop.publishing.exists():
             copy_database(drafts, shop.publishing)
+        heard = source.shop(name).channels
+        if heard.exists() and not shop.channels.exists():
+            copy_database(heard, shop.channels)
         if secrets is not None and not shop.secrets.exists():
             copy_secrets(secrets / name, shop.secrets, store=root)
         done.append({"shop": name, "seq": made.head.seq, "hash": made.head.hash.hex()})

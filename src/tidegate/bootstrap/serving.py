@@ -11,8 +11,10 @@ import socket
 import structlog
 
 from tidegate import bootstrap
+from tidegate.bootstrap.channels import open_shop_channels
 from tidegate.bootstrap.roles import ServeSettings
 from tidegate.bootstrap.upkeep import Upkeep
+from tidegate.channels.running import ShopChannels
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
 from tidegate.engine.warm import warm
@@ -66,6 +68,7 @@ class DeskProcess:
         )
         for name, prices in self.prices.items():
             self.upkeep.tell(name, prices.watching.remark)
+        self.channels: dict[str, ShopChannels] = {}
         self._packed: asyncio.AbstractServer | None = None
         self._packed_doors: PackedDoors | None = None
 
@@ -88,6 +91,11 @@ class DeskProcess:
             shop.desk.start()
             self.exchanges[shop.name].start(shop.desk.storage.submit)
             self.prices[shop.name].start()
+            channels = open_shop_channels(
+                shop, self.exchanges[shop.name], asyncio.get_running_loop()
+            )
+            channels.start()
+            self.channels[shop.name] = channels
         if self.settings.packed:
             await self._open_packed()
         self.upkeep.start()
@@ -97,6 +105,8 @@ class DeskProcess:
             self._packed.close()
             self.paths.packed_socket.unlink(missing_ok=True)
         await self.upkeep.stop()
+        for channels in self.channels.values():  # they ask the desk: they end before it
+            await asyncio.to_thread(channels.stop)
         for shop in self.shops:
             await self.prices[shop.name].stop()
             await self.exchanges[shop.name].stop()

@@ -13,7 +13,6 @@ import msgspec
 
 from tidegate.channels.asking import Asking, together
 from tidegate.channels.ledger import Ledger, key_of
-from tidegate.channels.outbox import HELD_THERE
 from tidegate.channels.ports import Unanswered, Warehouse
 from tidegate.channels.release_gate import release_rows
 from tidegate.domain.reasons import REASON_TEXTS, Reason
@@ -79,17 +78,19 @@ class Bulk:
             self._release(number, name, [(key, order) for key, order, *_ in orders])
         return len(orders)
 
-    def read_unknown(self, name: str) -> int:
-        """Ask the warehouse again about the unknown ones of a run; how many are left."""
+    def read_unknown(self) -> None:
+        """Ask warehouses again how the unknown orders of every run stand, a bounded part of them.
+
+        One that still waits there is asked for once more; one without an answer stays unknown.
+        """
         unknown = self._ledger.ask(
             "SELECT b.bulk, b.key, o.number, o.channel FROM bulk_order b JOIN orders o USING (key)"
-            " JOIN bulk ON bulk.id = b.bulk WHERE bulk.name = ? AND b.result = 'unknown'",
-            (name,),
+            " WHERE b.result = 'unknown' AND o.state = 'released' ORDER BY b.bulk LIMIT ?",
+            (PIECE_MAX,),
         )
-        for channel in {row[3] for row in unknown}:
-            mine = [(key, number) for _, key, number, of in unknown if of == channel]
-            self._read_back(unknown[0][0], channel, mine)
-        return sum(1 for row in self.tally(name).results.items() if row[0] == "unknown")
+        for run, channel in sorted({(row[0], row[3]) for row in unknown}):
+            mine = [(key, number) for of, key, number, at in unknown if (of, at) == (run, channel)]
+            self._read_back(run, channel, mine)
 
     # -- hold ------------------------------------------------------------------------------------
 
@@ -146,9 +147,9 @@ class Bulk:
             there = warehouse.read([number for _, number in orders])
         except Unanswered:
             return
-        words = {"done": "on_hold", "too_late": "too_late"}
+        words = {"held": "on_hold", "absent": "on_hold", "gone": "too_late", "waiting": ""}
         found = [
-            (key, words.get(HELD_THERE.get(word, ""), "unknown"), f"it reads {word} there")
+            (key, words[word], f"it reads {word} there")
             for (key, _), word in zip(orders, there, strict=True)
         ]
         self._stopped(run, found)

@@ -35,6 +35,7 @@ class FeedState(NamedTuple):
     silent_ms: int
     is_current: bool  # may be relied on for a refill
     why: str  # why not, "" = it may
+    is_heard: bool = True  # at least once
 
 
 class Feed:
@@ -88,7 +89,7 @@ class Feed:
             why = f"{lag_ms // 1000} s behind"
         else:
             why = ""
-        return FeedState(max(0, lag_ms), max(0, silent_ms), not why, why)
+        return FeedState(max(0, lag_ms), max(0, silent_ms), not why, why, bool(row.heard_ms))
 
     # -- windows ---------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from tidegate.domain.reasons import Reason
 from tidegate.record.lines import HOLD, RELEASE, Array
 
 TURN_MAX = 2048
+WAITING_MAX = 100_000  # the oldest; what a person must look after by then
 OVERRIDE = 1  # OPERATION flag of a release: approved, the judgement does not bind
 ASKED_MAX = 100_000
 AGAIN_MS = 30_000  # a wait that nothing visible ends is asked about so often
@@ -59,7 +60,10 @@ class Gated(NamedTuple):
 class ReleaseGate:
     """One shop's gate over all its channels. Called from one thread at a time."""
 
-    def __init__(self, ledger: Ledger, asking: Asking) -> None:
+    def __init__(self, ledger: Ledger, asking: Asking, look_every_ms: int = 0) -> None:
+        """`look_every_ms`: how often it is looked at what waits for stock."""
+        self._look_every_ms = look_every_ms
+        self._next_short_ms = 0
         self._ledger = ledger
         self._asking = asking
         self._next_look_ms = 0
@@ -86,7 +90,12 @@ class ReleaseGate:
 
     def _look_at_waiting(self, now_ms: int) -> Gated:
         """Ask again for what waits: for stock where there is some now, the rest now and then."""
-        waiting = self._rows("state = 'waiting' ORDER BY placed_ms LIMIT ?", TURN_MAX * 4)
+        if now_ms < self._next_short_ms:
+            return Gated()
+        waiting = self._rows("state = 'waiting' ORDER BY placed_ms LIMIT ?", WAITING_MAX)
+        # A long queue is looked at less often: it must not take the gate's time from what is new.
+        often = 1 + len(waiting) // TURN_MAX
+        self._next_short_ms = now_ms + self._look_every_ms * often
         short = [order for order in waiting if order.reason == SHORT]
         again = self._coverable(short)
         if now_ms >= self._next_look_ms:

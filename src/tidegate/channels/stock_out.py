@@ -28,6 +28,7 @@ from tidegate.channels.ports import (
 )
 
 WHOLE = OfferTerms()
+NEVER_SHOWN = Shown(0, listed=True)  # what a channel does not know yet
 PIECE_MAX = 500  # changes of one call
 REFUSED = "reduction_refused"
 DELIST_REFUSED = "delist_refused"
@@ -87,6 +88,7 @@ class StockOut:
         self._kind = kind
         self._terms = terms
         self._own_terms: dict[str, OfferTerms] = {}
+        self._opened_ms = 0
         self._next_refused_ms = 0
         self._next_read_ms = 0
 
@@ -94,8 +96,12 @@ class StockOut:
         """Settle what is unknown, then push what has changed."""
         counts = dict.fromkeys(Told._fields, 0)
         feed = self._feed.state(now_ms)
+        self._opened_ms = self._opened_ms or now_ms
+        is_starting = now_ms - self._opened_ms < self._feed.terms.silent_ms
         try:
             self._settle(now_ms, counts)
+            if is_starting and not feed.is_heard:
+                return Told(**counts)  # what it shows stays until its feed has had its chance
             self._push(now_ms, feed, counts)
             self._shelve(counts)
             self._read_now_and_then(now_ms, counts)
@@ -119,11 +125,11 @@ class StockOut:
 
     def _take_readings(self, offers: Sequence[Offer], found: dict[str, Shown], now_ms: int) -> None:
         """What it shows is what it may sell; sales from before are not taken off again."""
-        rows = [
-            (shown.quantity, int(shown.listed), now_ms, self.channel, offer.sku)
-            for offer in offers
-            if (shown := found.get(offer.item)) is not None
-        ]
+        rows = []
+        for offer in offers:
+            shown = found.get(offer.item, None if offer.read_ms else NEVER_SHOWN)
+            if shown is not None:
+                rows.append((shown.quantity, int(shown.listed), now_ms, self.channel, offer.sku))
         with self._ledger.writing() as connection:
             connection.executemany(
                 "UPDATE offer SET shown = ?, listed = ?, read_ms = ?, pushing = NULL,"
@@ -240,27 +246,31 @@ class StockOut:
 
     def _shelve(self, counts: dict[str, int]) -> None:
         """What it refuses to lower, or has none of, goes off the shelf; the rest comes back."""
-        for offer in self._offers("pushing IS NULL"):
-            lists = self._terms_of(offer).lists
-            is_refused = offer.fault in (REFUSED, DELIST_REFUSED)
-            if offer.listed and (is_refused or (lists and offer.shown == 0)):
-                counts["delisted"] += self._list(offer, listed=False)
-            elif not offer.listed and lists and offer.shown > 0 and not offer.fault:
-                counts["listed"] += self._list(offer, listed=True)
+        moved: list[tuple[int, str, str]] = []
+        try:
+            for offer in self._offers("pushing IS NULL"):
+                lists = self._terms_of(offer).lists
+                is_refused = offer.fault in (REFUSED, DELIST_REFUSED)
+                if offer.listed and (is_refused or (lists and offer.shown == 0)):
+                    self._list(offer, moved, listed=False)
+                elif not offer.listed and lists and offer.shown > 0 and not offer.fault:
+                    self._list(offer, moved, listed=True)
+        finally:
+            with self._ledger.writing() as connection:  # once: thousands may move at a time
+                connection.executemany(
+                    "UPDATE offer SET listed = ? WHERE channel = ? AND sku = ?", moved
+                )
+            counts["listed"] += sum(listed for listed, _, _ in moved)
+            counts["delisted"] += sum(1 - listed for listed, _, _ in moved)
 
-    def _list(self, offer: Offer, *, listed: bool) -> int:
+    def _list(self, offer: Offer, moved: list[tuple[int, str, str]], *, listed: bool) -> None:
         try:
             self._stock.set_listed(offer.item, listed=listed)
         except RefusedOutside:
             if not listed:
                 self._blame([offer.sku], DELIST_REFUSED)
-            return 0
-        with self._ledger.writing() as connection:
-            connection.execute(
-                "UPDATE offer SET listed = ? WHERE channel = ? AND sku = ?",
-                (int(listed), self.channel, offer.sku),
-            )
-        return 1
+            return
+        moved.append((int(listed), self.channel, offer.sku))
 
     # -- the ledger ------------------------------------------------------------------------------
 
@@ -289,10 +299,13 @@ class StockOut:
 def put_offers(
     ledger: Ledger, channel: str, offers: Sequence[tuple[str, str, OfferTerms | None]]
 ) -> None:
-    """Offer SKUs on a channel: (SKU, item code, terms or None for the channel's own)."""
+    """Offer SKUs on a channel: (SKU, item code, terms or None for the channel's own).
+
+    A new one counts as a push that nobody answered: what the channel shows already is read first.
+    """
     with ledger.writing() as connection:
         connection.executemany(
-            "INSERT INTO offer (channel, sku, item, terms) VALUES (?, ?, ?, ?)"
+            "INSERT INTO offer (channel, sku, item, terms, pushing) VALUES (?, ?, ?, ?, 0)"
             " ON CONFLICT DO UPDATE SET item = excluded.item, terms = excluded.terms",
             [
                 (channel, sku, item, msgspec.json.encode(terms).decode() if terms else "")

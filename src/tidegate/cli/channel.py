@@ -1,9 +1,10 @@
-"""`tidegate channel`: where a shop's orders come from, and which pool each channel sells from."""
+"""`tidegate channel`: where orders come from, how channels are connected, held and stopped."""
 
 from typing import Annotated, Literal
 
 import typer
 
+from tidegate.cli._channel_store import COMMANDS
 from tidegate.cli._command import Caller, shop_command
 from tidegate.cli._fields import SHARED_POOL, Code, Pool
 
@@ -34,3 +35,7 @@ def put(
         f"channel {code} set, sells from {pool}",
         f"渠道 {code} 已设置，库存池 {pool}",
     )
+
+
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Bridge:
-    """Orders, stock and warehouse behind one address. Called from one thread at a time."""
+    """Orders, stock and warehouse behind one address; any thread may call."""
 
     def __init__(
         self, address: str, key: bytes, now_ms: Callable[[], int], timeout_s: float = TIMEOUT_S

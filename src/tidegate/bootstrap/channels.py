@@ -1,0 +1,50 @@
+"""Real channels: the ledger, the keys, the folders and the bridges of a shop.
+
+Always: made for a shop that this process serves. Never: opens anything when it is imported.
+"""
+
+import asyncio
+from zoneinfo import ZoneInfo
+
+from tidegate.bootstrap.channel_shop import ServedShop
+from tidegate.bootstrap.following import reader_of
+from tidegate.bootstrap.shops import OpenShop
+from tidegate.channels.adapters.bridge import Bridge
+from tidegate.channels.adapters.folder import Exports, FolderOrders, FolderStock, FolderWarehouse
+from tidegate.channels.connection import Connection
+from tidegate.channels.journal_orders import JournalOrders
+from tidegate.channels.ledger import Ledger
+from tidegate.channels.running import Ends, ShopChannels
+from tidegate.imports.channel_files import orders_of_file, states_of_file, stock_of_file
+from tidegate.people.exchange import IdentityExchange
+from tidegate.store_paths import ShopPaths
+
+
+def open_shop_channels(
+    shop: OpenShop, exchange: IdentityExchange, loop: asyncio.AbstractEventLoop
+) -> ShopChannels:
+    """The channels of a shop that this process serves; not started."""
+    served = ServedShop(shop.desk, exchange.exchanged, loop)
+    ledger = Ledger(shop.paths.channels)
+    journal = JournalOrders(ledger, lambda: reader_of(shop.paths, shop.name), served.states)
+
+    def ends_of(connected: Connection) -> Ends:
+        return open_ends(connected, shop.paths, served, shop.desk.catalogue.zone)
+
+    return ShopChannels(ledger, served, journal, ends_of)
+
+
+def open_ends(connected: Connection, paths: ShopPaths, served: ServedShop, zone: str) -> Ends:
+    """A channel's adapter. Raises OSError, ValueError."""
+    if connected.adapter == "push":
+        return Ends(None, None, None)
+    if connected.adapter == "folder":
+        exports = Exports(
+            paths.channel_folder(connected.channel),
+            lambda path, at_ms: orders_of_file(path, ZoneInfo(zone), at_ms),
+            stock_of_file, states_of_file, served.now_ms, connected.settings.encoding,
+        )  # fmt: skip
+        return Ends(FolderOrders(exports), FolderStock(exports), FolderWarehouse(exports))
+    key = paths.channel_key(connected.channel).read_bytes()
+    bridge = Bridge(connected.settings.address, key, served.now_ms)
+    return Ends(bridge, bridge, bridge.warehouse())

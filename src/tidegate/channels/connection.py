@@ -1,0 +1,85 @@
+"""How a shop's channels are connected: kind, adapter and settings of each, in the ledger.
+
+Always: a connection names a kind of the capability table and an adapter that exists. Never: holds
+a key; that is a file of its own among the shop's secrets.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tidegate.channels.capabilities import capabilities_of
+from tidegate.channels.ledger import Ledger
+from tidegate.channels.offers import OfferTerms
+from tidegate.record.lines import KEY_KINDS
+
+Adapter = Literal["bridge", "push", "folder"]
+Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person says of a channel; everything has a default but the address of a bridge."""
+
+    address: str = ""
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    poll_s: Seconds = 60
+    overlap_s: Seconds = 600
+    silent_s: Seconds = 600
+    verified: tuple[Literal["account", "phone", "address", "device"], ...] = ("account",)
+    terms: OfferTerms = OfferTerms()
+    phone: Annotated[str, Meta(max_length=64)] = ""  # whom to call at the platform
+    hands_over: bool = True  # released orders go to the warehouse behind this adapter
+
+    def verified_bits(self) -> int:
+        """Bit k: the channel vouches for keys of kind k."""
+        return sum(1 << KEY_KINDS.index(kind) for kind in self.verified)
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """One channel of a shop, connected."""
+
+    channel: str
+    kind: str
+    adapter: Adapter
+    settings: Settings
+    stopped: bool
+
+
+def put_connection(
+    ledger: Ledger, channel: str, kind: str, adapter: Adapter, settings: Settings
+) -> None:
+    """Connect a channel, or change how it is. Raises UnknownKind, ValueError."""
+    capabilities_of(kind)
+    if adapter == "bridge" and not settings.address.startswith(("http://", "https://")):
+        raise ValueError("a bridge needs its address: http(s)://host")
+    with ledger.writing() as connection:
+        connection.execute(
+            "INSERT INTO connection (channel, kind, adapter, settings) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET kind = excluded.kind, adapter = excluded.adapter,"
+            " settings = excluded.settings",
+            (channel, kind, adapter, msgspec.json.encode(settings).decode()),
+        )
+
+
+def connections(ledger: Ledger) -> list[Connection]:
+    """Every connected channel, by name."""
+    return [
+        Connection(
+            channel, kind, adapter, msgspec.json.decode(settings, type=Settings), bool(stopped)
+        )
+        for channel, kind, adapter, settings, stopped in ledger.ask(
+            "SELECT channel, kind, adapter, settings, stopped FROM connection ORDER BY channel"
+        )
+    ]
+
+
+def set_stopped(ledger: Ledger, channel: str, *, stopped: bool) -> bool:
+    """Stop a channel (一键停售) or let it sell again; False where it is not connected."""
+    with ledger.writing() as connection:
+        found = connection.execute(
+            "UPDATE connection SET stopped = ? WHERE channel = ?", (int(stopped), channel)
+        )
+        if not stopped:
+            connection.execute("DELETE FROM rung WHERE channel = ?", (channel,))
+    return bool(found.rowcount)
