@@ -309,6 +309,27 @@ def test_a_neighbour_between_the_cheapest_and_the_dearest_counts_in_a_search() -
     assert after.answer == check(PriceBook((row,), other), Floors((0, 0, 0))).answer
 
 
+def test_a_neighbour_that_becomes_cheap_is_noticed() -> None:
+    """A gift for every two pieces: the cheaper the others, the more of them Z may stand for."""
+    skus = catalogue(A=1_500, B=1_500, C=1_500, D=1_500, E=1_500, Z=2_000)
+    gift = promotion("G", "item", Gift(sku="G", pieces=2, repeat=True))
+    given = (*skus, Sku("G", 1_500, 100))
+    floors = Floors((0, 0, 0, 0, 0, 0, 1_500), line_units_max=40)
+    before = check(PriceBook((gift,), given), floors)
+    assert (before.answer.kind, before.rows[6].basis) == ("proved", "bound")
+    cheap = (*skus[1:], Sku("G", 1_500, 100), msgspec.structs.replace(skus[0], list_price_fen=10))
+    after = check(PriceBook((gift,), cheap), floors, before)
+    assert 6 in below(after.answer).below
+
+
+def test_pieces_of_others_have_their_price() -> None:
+    """3.00 off three pieces: beside two of the cheapest A is left at 20.00 - 300 x 20 / 60."""
+    skus = catalogue(A=2_000, B=2_000, C=2_500, D=2_600, E=2_700)
+    row = promotion("P", "shop", Spend(tiers=(Tier(pieces=3, off_fen=300),)))
+    done = check(PriceBook((row,), skus), Floors((1_890, 1_890, 0, 0, 0)))
+    assert done.answer.kind == "proved"
+
+
 def test_small_components_are_taken_over_only_untouched() -> None:
     skus = catalogue(A=1_000, B=1_100, C=1_200, D=1_300)
     pair = promotion("P1", "shop", Spend(tiers=(Tier(2_000, off_fen=300),)),

@@ -35,7 +35,7 @@ class Enclosure:
         self.applied_surely = 0
         self.level = 0
         self.sums_seen = 0
-        self.lines_max = min(LINES_MAX, sum(LINES_MAX if x.is_rest else 1 for x in self.lines))
+        self.lines_max = min(LINES_MAX, sum(line.skus for line in self.lines))
 
     def lowest(self, must: int, may: int) -> int:
         """The target's least figure by unit, in 1/S fen. May be below nothing (gifts, fees)."""
@@ -121,7 +121,7 @@ class Enclosure:
             bounds = [bound for bound in (by_units, by_list) if bound is not None]
             if not bounds:
                 return None
-            widest += [min(bounds)] * (LINES_MAX if line.is_rest else 1)
+            widest += [min(bounds)] * min(line.skus, LINES_MAX)
         return S + sum(sorted(widest)[-(LINES_MAX - 1) :])
 
     def gift_cost_fen(self, rule: Rule) -> int:
@@ -280,7 +280,7 @@ class Enclosure:
         target = self.target
         if not self.may_be_parent(base):
             return
-        lines = sum(LINES_MAX if line.is_rest else 1 for line, _ in base)
+        lines = sum(line.skus for line, _ in base)
         widest_fen = min(lines, LINES_MAX) * target.list_unit_fen  # measured, by unit of the target
         spend_fen = effect.spend_fen or 0
         fewest = target.units_lo

@@ -35,6 +35,7 @@ class BoxLine:
         "mean_lo",
         "owed_lo",
         "sku",
+        "skus",
         "surely",
         "unit_hi",
         "unit_lo",
@@ -45,6 +46,7 @@ class BoxLine:
     def __init__(self, sku: int, mask: int, list_unit_fen: int, units: tuple[int, int]) -> None:
         self.sku = sku
         self.is_rest = False
+        self.skus = 1
         self.leaks = 0  # of a rest: promotions in it that the target does not know
         self.mask = mask  # promotions that reach it
         self.mask_sure = mask  # of these, those that reach all of it
@@ -132,24 +134,26 @@ class Rest(NamedTuple):
     foreign_sums: int  # of these, those that take money off a sum
     cheapest_fen: int  # list price
     dearest_fen: int
-    unit_fen: int  # none costs less after the unit phase
+    unit_fen: int  # no line costs less by unit after the unit phase
+    keep: int  # nor less than so many 1/S of its list price
+    skus: int  # at most
 
 
 def rest_line(rest: Rest, amount: tuple[int, int], pieces: tuple[int, int]) -> BoxLine:
     """A rest that costs between two amounts when sums begin, and has so many units."""
     line = BoxLine(-1, rest.mask, rest.cheapest_fen, pieces)
     line.is_rest = True
+    line.skus = rest.skus
     line.mask_sure = rest.mask_sure
     line.maybe = rest.foreign
     line.leaks = rest.foreign_sums
-    line.unit_lo, line.unit_hi = rest.unit_fen, rest.dearest_fen
+    line.unit_lo, line.unit_hi = 0, rest.dearest_fen
     line.amount_lo = max(amount[0], pieces[0] * rest.unit_fen)
     line.amount_hi = min(amount[1], pieces[1] * rest.dearest_fen)
     line.list_lo = max(pieces[0] * rest.cheapest_fen, line.amount_lo)
     line.list_hi = pieces[1] * rest.dearest_fen
     line.level_lo, line.level_hi = line.list_lo, line.list_hi
-    dearest_fen = max(rest.dearest_fen, 1)
-    line.keep_list = line.keep_level = rest.unit_fen * S // dearest_fen
+    line.keep_list = line.keep_level = rest.keep
     return line
 
 

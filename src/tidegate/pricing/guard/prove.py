@@ -26,7 +26,7 @@ class Nodes(NamedTuple):
     alone: int = 400
     rests: int = 400
     beside: int = 300
-    decide: int = 200_000  # for a floor, where a component is small
+    decide: int = 50_000  # for a floor, where a component is small
 
 
 class Row(NamedTuple):

@@ -7,9 +7,10 @@ is priced here, so a price found to be low may be one that no basket reaches.
 from collections.abc import Iterable, Sequence
 
 from tidegate.pricing.book import PriceBook
+from tidegate.pricing.effects import PIECES_MAX
 from tidegate.pricing.guard.components import Component
 from tidegate.pricing.guard.enclosure import Enclosure
-from tidegate.pricing.guard.lines import BoxLine, Rest, rest_line
+from tidegate.pricing.guard.lines import BoxLine, Rest, S, rest_line
 from tidegate.pricing.guard.pricer import Pricer
 from tidegate.pricing.guard.scenes import Scene
 from tidegate.pricing.guard.search import Box, Node, Search
@@ -37,6 +38,7 @@ class Beside:
         self._add_up()
         self._groups: dict[int, tuple[Rest, ...]] = {}
         self._whole: dict[int, tuple[Rest, ...]] = {}
+        self._least: dict[int, tuple[int, int]] = {}
 
     def _add_up(self) -> None:
         prices_fen = self.book.list_prices_fen
@@ -71,6 +73,8 @@ class Beside:
             cheapest_fen=min(self.cheapest[place] for place in shared),
             dearest_fen=max(self.dearest[place] for place in shared),
             unit_fen=0,
+            keep=0,
+            skus=sum(self.count[place] - 1 for place in shared),
         )
 
     def groups(self, mask: int) -> tuple[Rest, ...]:
@@ -91,11 +95,13 @@ class Beside:
 
     def _group_of(self, mask: int, others: Iterable[int]) -> Rest:
         either, every = 0, -1
-        prices_fen = []
+        prices_fen: list[int] = []
+        least: list[tuple[int, int]] = []
         for other in others:
             either |= other
             every &= other
             prices_fen += [self.book.list_prices_fen[sku] for sku in self.members[other]]
+            least += [self.least_of(sku) for sku in self.members[other]]
         return Rest(
             mask=either & mask,
             mask_sure=every & mask,
@@ -103,8 +109,31 @@ class Beside:
             foreign_sums=either & ~mask & self.sums_mask,
             cheapest_fen=min(prices_fen),
             dearest_fen=max(prices_fen),
-            unit_fen=0,
+            unit_fen=min(unit_fen for unit_fen, _ in least),
+            keep=min(keep for _, keep in least),
+            skus=len(least),
         )
+
+    def least_of(self, sku: int) -> tuple[int, int]:
+        """What a line of a SKU costs by unit after the unit phase, and over its list price (1/S).
+
+        At least, whatever promotions are on and whatever stands beside it.
+        """
+        known = self._least.get(sku)
+        if known is None:
+            mask = self.book.masks[sku]
+            list_fen = self.book.list_prices_fen[sku]
+            lines = [BoxLine(sku, mask, list_fen, (1, PIECES_MAX))]
+            pieces = PIECES_MAX * LINES_MAX
+            lines += [
+                rest_line(rest, (0, pieces * rest.dearest_fen), (0, pieces))
+                for rest in self.whole(mask)
+            ]
+            run = Enclosure(self.book, lines, 0, ~mask)
+            run.lowest(0, mask & self.book.units_mask)
+            mean_lo = run.target.mean_lo
+            known = self._least[sku] = (mean_lo // S, mean_lo // list_fen if list_fen else S)
+        return known
 
 
 def places_of(mask: int) -> list[int]:
