@@ -1,5 +1,5 @@
-"""Parts of the guard's bounds: the greatest part of a sum, against every sum there is; and shares of
-small discounts on dear lines, where roundings count and little else.
+"""Parts of the guard's bounds: the greatest part of a sum, against every sum there is, and shares
+of small discounts on dear lines, where roundings count and little else.
 
 Always against what `price` makes of it.
 """

@@ -13,6 +13,7 @@ from tidegate.pricing.guard.components import Component, components_of
 from tidegate.pricing.guard.floors import Floors
 from tidegate.pricing.guard.pricer import Pricer
 from tidegate.pricing.guard.prove import EXACT_SKUS_MAX, Nodes, Prover, Row
+from tidegate.pricing.guard.rest_search import Beside
 from tidegate.pricing.guard.scenes import scenes_of
 from tidegate.pricing.guard.since import unchanged
 from tidegate.pricing.guard.smallest import smallest_of
@@ -28,6 +29,7 @@ class Checked(NamedTuple):
     floors: Floors
     rows: tuple[Row, ...]  # by SKU number
     proven_anew: int  # SKUs that were not taken over from the check before
+    beside: Beside  # what is known of the book's SKUs
 
 
 def check(
@@ -48,7 +50,7 @@ def check(
     prover = Prover(Pricer(book, floors), scenes_of(book), is_over, nodes)
     rows: dict[int, Row] = {}
     if before is not None:
-        rows = unchanged(before.book, before.floors, before.rows, book, floors, prover.beside)
+        rows = unchanged(before.beside, before.floors, before.rows, prover.beside, floors)
     kept = len(rows)
     crowds: list[tuple[int, Component]] = []
     below = 0
@@ -59,7 +61,7 @@ def check(
             crowds += [(sku, component) for sku in component.skus if sku not in rows]
     prove_crowds(prover, crowds, rows, below)
     whole = tuple(rows[sku] for sku in range(len(book.skus)))
-    return Checked(answer_of(prover, whole), book, floors, whole, len(whole) - kept)
+    return Checked(answer_of(prover, whole), book, floors, whole, len(whole) - kept, prover.beside)
 
 
 def prove_component(prover: Prover, component: Component, rows: dict[int, Row]) -> int:

@@ -138,7 +138,12 @@ class Beside:
 
 def places_of(mask: int) -> list[int]:
     """The places of a mask's bits."""
-    return [place for place in range(mask.bit_length()) if mask >> place & 1]
+    places = []
+    while mask:
+        bit = mask & -mask
+        mask ^= bit
+        places.append(bit.bit_length() - 1)
+    return places
 
 
 class RestSearch(Search):

@@ -15,23 +15,23 @@ from tidegate.pricing.guard.rest_search import Beside
 
 
 def unchanged(
-    old: PriceBook,
+    before: Beside,
     old_floors: Floors,
     old_rows: Sequence[Row],
-    new: PriceBook,
+    after: Beside,
     floors: Floors,
-    beside: Beside,
 ) -> dict[int, Row]:
     """The rows of the old check that hold in the new book, by new SKU number.
 
     Only rows that are at or above the floor are kept: a counterexample is found anew.
     """
+    old, new = before.book, after.book
     if old_floors.line_units_max != floors.line_units_max:
         return {}
     if old_floors.waived_fee_fen != floors.waived_fee_fen:
         return {}
     rows_changed = changed_codes(old, new)
-    moved = moved_promotions(old, new, Beside(old), beside, rows_changed)
+    moved = moved_promotions(before, after, rows_changed)
     touched = mask_of_codes(new, moved)
     dirty = moved | reaching(old, rows_changed) | reaching(new, rows_changed)
     dirty = joined_with(new, joined_with(old, dirty))
@@ -39,13 +39,13 @@ def unchanged(
     gone = mask_of_codes(old, moved)
     kept = {}
     for sku, row in enumerate(new.skus):
-        before = old.number_of.get(row.code)
-        if before is None or old.skus[before] != row:
+        number = old.number_of.get(row.code)
+        if number is None or row.code in rows_changed:
             continue
         mask = new.masks[sku]
-        if mask & touched or old.masks[before] & gone:
+        if mask & touched or old.masks[number] & gone:
             continue
-        known = old_rows[before]
+        known = old_rows[number]
         if known.fen < floors.fen[sku]:
             continue
         if known.basis == BY_BOUND or not mask & ~apart:
@@ -93,10 +93,9 @@ def changed_codes(old: PriceBook, new: PriceBook) -> set[str]:
     return found
 
 
-def moved_promotions(
-    old: PriceBook, new: PriceBook, before: Beside, after: Beside, skus: set[str]
-) -> set[str]:
+def moved_promotions(before: Beside, after: Beside, skus: set[str]) -> set[str]:
     """Codes of promotions that differ, or see different SKUs, prices, costs or neighbours."""
+    old, new = before.book, after.book
     old_at = {code: place for place, code in enumerate(old.codes)}
     new_at = {code: place for place, code in enumerate(new.codes)}
     found = set(old_at) ^ set(new_at)
