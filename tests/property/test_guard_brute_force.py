@@ -12,7 +12,7 @@ import pytest
 from tidegate.pricing.effects import Effect
 from tidegate.pricing.guard.answers import BelowFloor, Proved
 from tidegate.pricing.guard.check import Checked, check
-from tidegate.pricing.guard.components import components_of
+from tidegate.pricing.guard.components import Component, components_of
 from tidegate.pricing.guard.figures import line_figures
 from tidegate.pricing.guard.floors import Floors
 from tidegate.pricing.guard.lines import S
@@ -162,7 +162,7 @@ def judge_boxes(seed: int, boxes: int) -> int:
 
 
 def judge_rests(seed: int) -> None:
-    """What is certified of one SKU beside any others holds beside those that there are."""
+    """What is certified beside any others, or when the effort ended early, holds all the same."""
     shop = small_shop(seed)
     tried = try_everything(shop)
     pricer = Pricer(shop.book, Floors((0,) * len(shop.book.skus), shop.fee_fen, shop.units_max))
@@ -170,6 +170,14 @@ def judge_rests(seed: int) -> None:
     beside = Beside(shop.book)
     for number, sku in enumerate(shop.book.skus):
         mask = shop.book.masks[number]
+        reach = 0
+        for other in shop.book.masks:
+            reach |= other
+        everything = Component(tuple(range(len(shop.book.skus))), reach)
+        cut_short = Search(pricer, everything, among(scenes, reach))
+        for nodes in (4, 12):
+            result = cut_short.lowest(number, None, Effort(nodes, lambda: False))
+            assert result.certified_fen <= tried.lowest_fen[sku.code], (seed, sku.code)
         for rests in (beside.whole(mask), beside.groups(mask)):
             search = RestSearch(pricer, number, among(scenes, mask), rests)
             result = search.lowest(number, None, Effort(25, lambda: False))
