@@ -5,7 +5,7 @@ bundle, add-on) may reward any unit that they can reach. Nothing here prices a b
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tidegate.pricing.effects import (
     AddOn,
@@ -32,7 +32,7 @@ Base = Sequence[tuple[BoxLine, bool]]  # the lines that the rule may touch; whet
 
 def enclose_units(run: "Enclosure", rule: Rule, base: Base, *, sure: bool) -> None:
     """One rule of the unit phase; `sure`: it is there and nothing locks it."""
-    BOUNDS[type(rule.effect)](run, rule, base, sure)
+    BOUNDS[type(rule.effect)](run, rule, base, sure=sure)
 
 
 def touch(run: "Enclosure", rule: Rule, base: Base, touched: Sequence[BoxLine]) -> None:
@@ -213,7 +213,7 @@ def bound_gift(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
             run.gifts_hi += run.gift_cost_fen(rule) * effect.quantity * each
 
 
-BOUNDS: dict[type[Effect], Callable[["Enclosure", Rule, Any, bool], None]] = {
+BOUNDS: dict[type[Effect], Callable[..., None]] = {
     PercentOff: bound_each,
     AmountOff: bound_each,
     FixedPrice: bound_each,
