@@ -46,7 +46,7 @@ def touch(run: "Enclosure", rule: Rule, base: Base, touched: Sequence[BoxLine]) 
         run.applied_surely |= bit
 
 
-def bound_each(run: "Enclosure", rule: Rule, base: Base, sure: bool) -> None:
+def bound_each(run: "Enclosure", rule: Rule, base: Base, *, sure: bool) -> None:
     """Percent off, amount off, fixed and member price."""
     assert rule.lower is not None
     loss_of = Loss(rule.platform_bp)
@@ -69,7 +69,7 @@ def rate_of(rule: Rule, pay_bp: int) -> int:
     return pay_bp if rule.basis == RUNNING else -1
 
 
-def bound_n_pieces(run: "Enclosure", rule: Rule, base: Base, sure: bool) -> None:
+def bound_n_pieces(run: "Enclosure", rule: Rule, base: Base, *, sure: bool) -> None:
     """N pieces at x %: between the tiers that the fewest and the most pieces reach."""
     effect = rule.effect
     assert isinstance(effect, NPieces)
@@ -110,7 +110,7 @@ def together(base: Base, *, mixed: bool) -> list[Base]:
     return [base] if mixed else [[row] for row in base]
 
 
-def bound_groups(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
+def bound_groups(run: "Enclosure", rule: Rule, base: Base, *, sure: bool) -> None:  # noqa: ARG001 -- all are called alike
     """N-th piece, cheapest free: a line that is dearer than all others gets no more than its part.
 
     Of such a line at most `rewarded` of every `size` units are rewarded; of any other, all may be.
@@ -149,7 +149,7 @@ def part_rewarded(
     return by_number
 
 
-def bound_bundle(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
+def bound_bundle(run: "Enclosure", rule: Rule, base: Base, *, sure: bool) -> None:  # noqa: ARG001 -- all are called alike
     """Bundle: any unit may have the cheapest place of its part."""
     lines = {line.sku: line for line, _ in base}
     has_rest = any(line.is_rest for line, _ in base)
@@ -163,7 +163,7 @@ def bound_bundle(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
     touch(run, rule, base, [])
 
 
-def bound_add_on(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
+def bound_add_on(run: "Enclosure", rule: Rule, base: Base, *, sure: bool) -> None:  # noqa: ARG001 -- all are called alike
     """Add-on: any unit of an add-on may have its price, once something is bought beside it."""
     effect = rule.effect
     assert isinstance(effect, AddOn)
@@ -185,7 +185,7 @@ def bound_add_on(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
     touch(run, rule, base, [])
 
 
-def bound_gift(run: "Enclosure", rule: Rule, base: Base, _sure: bool) -> None:
+def bound_gift(run: "Enclosure", rule: Rule, base: Base, *, sure: bool) -> None:  # noqa: ARG001 -- all are called alike
     """Gift for pieces: its cost burdens the line of the greatest list amount."""
     effect = rule.effect
     assert isinstance(effect, Gift)
