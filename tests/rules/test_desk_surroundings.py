@@ -11,6 +11,7 @@ from tidegate.desk.answers import Decision, DeskUnready, Undecided
 from tidegate.desk.desk import Desk
 from tidegate.desk.surroundings import LOW_DISK_BYTES
 from tidegate.domain.reasons import Reason
+from tidegate.engine.layout import Capacity
 from tidegate.journal.protocol import Head
 from tidegate.record import facts as f
 from tidegate.record.lines import CANCEL, PAY
@@ -354,5 +355,26 @@ def test_a_fault_in_one_callback_takes_nobody_elses_answer() -> None:
         await house.until(lambda: len(heard) == 3)
         assert heard == [0, 0, 0]
         await desk.stop()
+
+    run(scene())
+
+
+def test_full_tables_forget_what_is_past_its_time_and_orders_go_on() -> None:
+    async def scene() -> None:
+        rows = 1 << 12
+        house = await House(capacity=Capacity(rows, rows, 2 * rows, 2 * rows, 64, 64)).open(9)
+        for part in range(6):
+            refused = house.rows([f"{part} {number}" for number in range(450)])
+            refused["receivable_fen"] = 1
+            await house.desk.place_rows(refused)
+        more = house.rows([f"m{number}" for number in range(400)])
+        with pytest.raises(DeskUnready, match="tables are full"):
+            await house.desk.place_rows(more)
+        house.clock.pass_s(25 * 3_600)
+        later = house.rows([f"n{number}" for number in range(400)])
+        later["placed_at_ms"] = house.clock.now_ms()
+        answer = await house.desk.place_rows(later)
+        assert len(answer.outcomes) == 400
+        assert made.folded(house.store, house.capacity).digest() == house.desk.machine.digest()
 
     run(scene())

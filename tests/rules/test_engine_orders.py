@@ -212,6 +212,17 @@ def test_a_hold_that_was_extended_ends_once(shop: Scene, seconds: tuple[int, ...
     assert shop.cell("A") == {"on_hand": 100, "received": 100}
 
 
+@pytest.mark.parametrize("extended", [0, 1, 2])
+def test_a_hold_that_was_extended_keeps_no_later_one(shop: Scene, extended: int) -> None:
+    orders = [shop.buy("A", 3, paid=False) for _ in range(3)]
+    shop.wait(s=HOLD_S + 1)
+    assert shop.operate("extend", orders[extended].id, quantity=50).ok
+    assert shop.expire() == 2
+    shop.wait(s=50)
+    assert shop.expire() == 1
+    assert shop.sound()
+
+
 def test_a_hold_lasts_no_longer_in_all_than_the_shop_allows(shop: Scene) -> None:
     shop.do(f.SetPolicy(hold_ttl_max_s=2_000))
     order = shop.buy("A", paid=False, hold_ttl_s=2**32 - 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tidegate.bench.figures import LOWER, Context, Round
-from tidegate.bench.kill_judge import Verdict, orders_for
+from tidegate.bench.kill_judge import CONNECTED, Verdict, orders_for
 from tidegate.bench.served_shop import ServedShop
 
 KILLS = 30
@@ -62,6 +62,7 @@ def run_kills(
         judge = _judge(shop, made.orders, seed, stock_units, made.terms.limit_units[0])
         try:
             for number in range(kills):
+                _wait_for(judge)
                 time.sleep(float(random.random()) * LOAD_S_MAX)
                 shop.require_running()
                 shop.kill()
@@ -73,7 +74,15 @@ def run_kills(
             judge.wait()
     if judge.returncode != 0 or not answer:
         raise RuntimeError(f"the judge ended with status {judge.returncode}")
-    return Verdict(**json.loads(answer))
+    return Verdict(**json.loads(answer.splitlines()[-1]))
+
+
+def _wait_for(judge: "subprocess.Popen[str]") -> None:
+    """Until the judge says that it is connected: a kill counts when there is somebody to hurt."""
+    assert judge.stdout is not None
+    while (said := judge.stdout.readline()) != CONNECTED:
+        if not said:
+            raise RuntimeError("the judge ended")
 
 
 def _judge(

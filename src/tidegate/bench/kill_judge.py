@@ -5,7 +5,7 @@
 It believes only answers. An answer once received must come back the same, marked as a duplicate,
 whenever the order is asked again; what was accepted may not exceed stock or any buyer's limit. It
 reads nothing of the server's files. It goes on until its standard input says "end"; then it asks
-every acknowledged order once more and prints its verdict as JSON.
+every acknowledged order once more and prints its verdict as JSON, on the last line.
 """
 
 import dataclasses
@@ -30,6 +30,7 @@ FRAMES_IN_FLIGHT = 4
 ASK_AGAIN_FRAMES = 16  # after each reconnection, of what was acknowledged before
 UNANSWERED = -1
 RETRY_S = 0.01
+CONNECTED = "connected\n"  # said on standard output whenever it is
 DEADLINE_S = 300.0
 
 Numbers = NDArray[np.int64]
@@ -146,6 +147,8 @@ class Asker:
         except (OSError, EOFError):
             return False
         self._judge.verdict.connections += 1
+        sys.stdout.write(CONNECTED)
+        sys.stdout.flush()
         known = self._judge.acknowledged_places()
         for _ in range(min(ASK_AGAIN_FRAMES, len(known) // FRAME_ORDERS)):
             self._waiting.append(self._random.choice(known, FRAME_ORDERS, replace=False))

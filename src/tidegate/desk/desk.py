@@ -244,6 +244,8 @@ class Desk:
         now_ms = self._clock.now_ms()
         if self._clock.jumped_ms:
             batch = without_orders(batch, jump_text(self._clock.jumped_ms))
+        if not self._fits(batch) and self._machine.past_memory(now_ms):
+            self._decide_at(now_ms, Batch([], [], []))  # full tables forget what is past its time
         if not self._fits(batch):
             batch = without_orders(batch, TABLES_FULL)
         if not self._fits(batch):
@@ -261,6 +263,8 @@ class Desk:
         outcomes = operations = NOTHING
         if batch.orders:
             outcomes = machine.decide_orders(lines_of(batch.orders))
+        elif not any(batch):
+            machine.make_room()
         if batch.operations:
             operations = machine.decide_operations(
                 np.concatenate([asked.rows for asked in batch.operations]),

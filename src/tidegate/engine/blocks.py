@@ -70,6 +70,12 @@ def block_flags(s: State, block: int) -> int:
 
 
 @kernel
+def leave_queue(s: State, block: int) -> None:
+    """The hold no longer ends in the order of acceptance."""
+    s.blocks[block + 1] &= np.uint32(~(IN_QUEUE << 11) & 0xFFFFFFFF)
+
+
+@kernel
 def shape_word(lines: int, keys: int, flags: int, day: int) -> Word:
     """Word 1, which the getters here take apart."""
     return np.uint32(lines | (keys << 8) | (flags << 11) | (day << 16))

@@ -221,11 +221,10 @@ def apply_extend(s: State, row: int, op: Array) -> None:
     """Move an unpaid hold's end to so many seconds from now."""
     block = i64(s.orders[row]["block"])
     expires_s = s.scalars[NOW_MS] // 1000 + i64(op["quantity"])
-    word = i64(s.blocks[block + 1])
-    if i64(s.blocks[block]) == expires_s and word & (bk.IN_QUEUE << 12) == 0:
+    if i64(s.blocks[block]) == expires_s and not bk.block_flags(s, block) & bk.IN_QUEUE:
         return  # stands in the heap already
     s.blocks[block] = np.uint32(expires_s)
-    s.blocks[block + 1] = np.uint32(word & ~(bk.IN_QUEUE << 12))
+    bk.leave_queue(s, block)
     heap_push(s, expires_s, row)
 
 

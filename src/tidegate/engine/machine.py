@@ -37,7 +37,7 @@ from tidegate.engine.state import Counts, Room, new_state, room, state_parts
 from tidegate.engine.tables import find_id, hash_id, remember_order, remember_refusal
 from tidegate.record import entry as en
 from tidegate.record import facts as f
-from tidegate.record.lines import OUTCOME, Array, require_orders
+from tidegate.record.lines import LINE, OUTCOME, Array, require_orders
 
 EXPIRE_MAX = 1_024  # holds ended by one record
 BATCH_MAX = 1 << 16  # lines of one batch
@@ -198,6 +198,22 @@ class Machine:
         if plans != self._plans:
             self._plans, self._reach = plans, reach(self.state, self.catalogue)
         return fits(self.state, self._reach, lines, operations)
+
+    def past_memory(self, now_ms: int) -> bool:
+        """Whether an id is older than the shop has to remember it, so that `make_room` helps."""
+        c, now_s = self.state.scalars, now_ms // 1000
+        return any(
+            c[base] < c[count]
+            and int(rows[int(c[base]) % len(rows)]["decided_at_s"]) + int(c[memory_s]) <= now_s
+            for rows, base, count, memory_s in (
+                (self.state.refusals, lo.REFUSAL_BASE, lo.REFUSAL_COUNT, lo.REFUSAL_MEMORY_S),
+                (self.state.orders, lo.ORDER_BASE, lo.ORDER_COUNT, lo.ORDER_MEMORY_S),
+            )
+        )
+
+    def make_room(self) -> None:
+        """Forget some old ids, on the record: a batch without orders does just that."""
+        self.decide_orders(np.zeros(0, LINE))
 
     def parts(self) -> list[tuple[str, Array]]:
         """Every used slice of the state, then the catalogue, in a fixed order."""
