@@ -53,9 +53,9 @@ Every route, from the OpenAPI document that the server itself gives at `/openapi
 CHANNELS_HEAD = """# What channels can do
 
 What code may ask of each kind of channel. Marks: **V** read in a stored copy of a primary
-document; **V-** in a third party's copy only; **K** trade knowledge, to be verified; **own** defined
-by this project. An empty cell is unknown: code then takes the safe way (read back and set instead of
-adding; ready for a refusal; units that came back are not offered twice; the seller closes nothing).
+document; **V-** in a third party's copy only; **K** trade knowledge, to be verified; **own** ours.
+An empty cell is unknown: code then takes the safe way (read back and set instead of adding; ready
+for a refusal; units that came back are not offered twice; the seller closes nothing).
 """
 
 

@@ -269,7 +269,7 @@ class Intake:
             told = Told(lines, placed_ms, changed_ms)
             self._shown.recorded(connection, told, is_paid=status != "unpaid")
 
-    def _not_recorded(self, connection: sqlite3.Connection, key: bytes, outcome: Any) -> str:  # noqa: ANN401
+    def _not_recorded(self, connection: sqlite3.Connection, key: bytes, outcome: Any) -> str:  # noqa: ANN401  one row of outcomes
         """Why even a fact cannot be; "" = the number is recorded, but stands for other content."""
         reason = Reason(int(outcome["reason"]))
         if reason is Reason.ID_REUSED and self._shop.states([key_of(key)])[0] not in ABSENT:

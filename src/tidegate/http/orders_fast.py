@@ -150,7 +150,7 @@ class OrderDoor:
         order: Order,
         placed_at_ms: int,
         tokens: Sequence[int],
-        story: Any,  # noqa: ANN401
+        story: Any,  # noqa: ANN401  JSON
     ) -> bytes | None:
         """A basket's rows with the amounts that it had on record; None where it is another order.
 

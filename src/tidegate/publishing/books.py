@@ -74,7 +74,7 @@ def key_of(desk: DeskSeen) -> Key:
     return Key(version, tuple(machine.catalogue.group_skus.values()))
 
 
-def exceptions_of(machine: Any, now_ms: int) -> list[tuple[str, str, int, int, bool]]:  # noqa: ANN401
+def exceptions_of(machine: Any, now_ms: int) -> list[tuple[str, str, int, int, bool]]:  # noqa: ANN401  a Machine or its view
     """(promotion, SKU, number, floor, whether it holds) of every published exception."""
     cat, state = machine.catalogue, machine.state
     if not cat.published_exceptions:

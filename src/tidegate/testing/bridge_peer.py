@@ -27,7 +27,7 @@ class Peer:
         self.market, self.stores, self.key = market, stores, key
         self.unsigned = 0
 
-    def is_signed(self, method: str, path: str, headers: Any, body: bytes) -> bool:  # noqa: ANN401
+    def is_signed(self, method: str, path: str, headers: Any, body: bytes) -> bool:  # noqa: ANN401  a mapping of any server
         """HMAC-SHA256 over time, nonce, method, path and the body's digest, a line each."""
         digest = hashlib.sha256(body).hexdigest()
         told = (headers.get("X-Tidegate-Time"), headers.get("X-Tidegate-Nonce"), method, path)
