@@ -85,7 +85,7 @@ def test_followers_that_are_killed_come_back_and_a_stop_is_complete(store: Path)
         )  # fmt: skip
         assert "tea: takes orders" in status.stdout
         assert "tea: journal from entry 1, archived 归档 to 0 (0 files, 0 MiB)" in status.stdout
-        assert "views 0 behind" in status.stdout
+        assert "views 0 entries behind" in status.stdout
         assert last_used_days(store) == [None]
         assert asked(port, (store.parent / "key").read_text()) == 200
     finally:

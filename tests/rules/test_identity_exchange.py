@@ -3,15 +3,43 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tidegate.desk.storage import Storage
 from tidegate.people import exchange as exchange_module
-from tidegate.people.exchange import ExchangeBusy, IdentityExchange
+from tidegate.people.exchange import ExchangeBusy, IdentityExchange, Keys
 from tidegate.people.identity import IdentityTable, IdentityUnavailable
 from tidegate.people.normalise import IdentityMalformed
 
-Work = Callable[[IdentityExchange, IdentityTable], Coroutine[object, object, None]]
+
+class Asker:
+    """An exchange as the tests ask it: tokens at once, or a future of them."""
+
+    def __init__(self, exchange: IdentityExchange) -> None:
+        self.exchange = exchange
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the exchange has
+        return getattr(self.exchange, name)
+
+    def resolve(self, keys: Keys) -> "list[int] | asyncio.Future[list[int]]":
+        """The tokens, or where they will be."""
+        answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+
+        def done(tokens: list[int], fault: BaseException | None) -> None:
+            if answer.cancelled():
+                return
+            if fault is None:
+                answer.set_result(tokens)
+            else:
+                answer.set_exception(fault)
+
+        tokens = self.exchange.resolve(keys, done)
+        return answer if tokens is None else tokens
+
+
+Work = Callable[[Asker, IdentityTable], Coroutine[object, object, None]]
 
 
 def run(path: Path, work: Work) -> None:
@@ -20,11 +48,13 @@ def run(path: Path, work: Work) -> None:
     async def whole() -> None:
         table = IdentityTable.open(path / "identity.db", bytes(32), lambda: 20_750)
         exchange = IdentityExchange(table)
-        exchange.start()
+        storage = Storage("exchange")
+        exchange.start(storage.submit)
         try:
-            await work(exchange, table)
+            await work(Asker(exchange), table)
         finally:
             await exchange.stop()
+            storage.stop()
             table.close()
 
     asyncio.run(whole())
@@ -37,7 +67,7 @@ def later(found: "list[int] | asyncio.Future[list[int]]") -> Awaitable[list[int]
 
 
 def test_requests_of_one_turn_share_one_group(tmp_path: Path) -> None:
-    async def work(exchange: IdentityExchange, table: IdentityTable) -> None:
+    async def work(exchange: Asker, table: IdentityTable) -> None:
         asked = [[(0, f"u{n}"), (1, f"138000000{n:02d}")] for n in range(40)]
         answers = await asyncio.gather(*(later(exchange.resolve(keys)) for keys in asked))
         assert exchange.groups_count == 1
@@ -51,7 +81,7 @@ def test_requests_of_one_turn_share_one_group(tmp_path: Path) -> None:
 
 
 def test_the_same_new_buyer_twice_in_a_group_is_one_person(tmp_path: Path) -> None:
-    async def work(exchange: IdentityExchange, _: IdentityTable) -> None:
+    async def work(exchange: Asker, _: IdentityTable) -> None:
         first, second = exchange.resolve([(0, "a")]), exchange.resolve([(0, "b"), (0, "a")])
         one, two = await asyncio.gather(later(first), later(second))
         assert two[1] == one[0] != two[0]
@@ -60,7 +90,7 @@ def test_the_same_new_buyer_twice_in_a_group_is_one_person(tmp_path: Path) -> No
 
 
 def test_a_request_without_keys_is_answered_at_once(tmp_path: Path) -> None:
-    async def work(exchange: IdentityExchange, _: IdentityTable) -> None:
+    async def work(exchange: Asker, _: IdentityTable) -> None:
         assert exchange.resolve([]) == []
 
     run(tmp_path, work)
@@ -71,7 +101,7 @@ def test_large_requests_are_cut_into_groups(
 ) -> None:
     monkeypatch.setattr(exchange_module, "GROUP_KEYS_MAX", 10)
 
-    async def work(exchange: IdentityExchange, _: IdentityTable) -> None:
+    async def work(exchange: Asker, _: IdentityTable) -> None:
         sizes = (4, 4, 4, 30, 4)
         asked = [[(0, f"{n}-{at}") for at in range(size)] for n, size in enumerate(sizes)]
         answers = await asyncio.gather(*(later(exchange.resolve(keys)) for keys in asked))
@@ -84,7 +114,7 @@ def test_large_requests_are_cut_into_groups(
 def test_a_fault_reaches_everybody_who_waits_and_the_next_group_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work(exchange: IdentityExchange, table: IdentityTable) -> None:
+    async def work(exchange: Asker, table: IdentityTable) -> None:
         with monkeypatch.context() as patch:
 
             def fail(_: object) -> list[int]:
@@ -101,7 +131,7 @@ def test_a_fault_reaches_everybody_who_waits_and_the_next_group_works(
 
 
 def test_a_bug_is_not_swallowed_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work(exchange: IdentityExchange, table: IdentityTable) -> None:
+    async def work(exchange: Asker, table: IdentityTable) -> None:
         def fail(_: object) -> list[int]:
             raise ZeroDivisionError
 
@@ -114,7 +144,7 @@ def test_a_bug_is_not_swallowed_either(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_whoever_gives_up_does_not_disturb_the_others(tmp_path: Path) -> None:
-    async def work(exchange: IdentityExchange, _: IdentityTable) -> None:
+    async def work(exchange: Asker, _: IdentityTable) -> None:
         gone, stays = exchange.resolve([(0, "a")]), exchange.resolve([(0, "b")])
         assert isinstance(gone, asyncio.Future)
         gone.cancel()
@@ -129,7 +159,7 @@ def test_there_is_room_for_so_many_and_no_more(
 ) -> None:
     monkeypatch.setattr(exchange_module, "WAITING_KEYS_MAX", 3)
 
-    async def work(exchange: IdentityExchange, _: IdentityTable) -> None:
+    async def work(exchange: Asker, _: IdentityTable) -> None:
         first = exchange.resolve([(0, "a"), (0, "b")])
         with pytest.raises(ExchangeBusy):
             exchange.resolve([(0, "c"), (0, "d")])
@@ -141,7 +171,7 @@ def test_there_is_room_for_so_many_and_no_more(
 
 
 def test_a_malformed_key_is_refused_before_anything_waits(tmp_path: Path) -> None:
-    async def work(exchange: IdentityExchange, table: IdentityTable) -> None:
+    async def work(exchange: Asker, table: IdentityTable) -> None:
         with pytest.raises(IdentityMalformed):
             exchange.resolve([(0, "a"), (1, "138****0000")])
         await asyncio.sleep(0)
@@ -154,10 +184,11 @@ def test_a_malformed_key_is_refused_before_anything_waits(tmp_path: Path) -> Non
 def test_stopping_answers_whoever_waits(tmp_path: Path) -> None:
     async def whole() -> None:
         table = IdentityTable.open(tmp_path / "identity.db", bytes(32), lambda: 20_750)
-        exchange = IdentityExchange(table)
-        exchange.start()
-        waiting = later(exchange.resolve([(0, "a")]))
+        exchange, storage = IdentityExchange(table), Storage("exchange")
+        exchange.start(storage.submit)
+        waiting = later(Asker(exchange).resolve([(0, "a")]))
         await exchange.stop()
+        storage.stop()
         assert await waiting == [table.token_or_zero(0, "a")]
         table.close()
 
