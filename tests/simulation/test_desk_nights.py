@@ -36,7 +36,7 @@ TRIES = 8_000
 FAULTS = ("full", "unknown_stored", "unknown_lost")
 
 
-def cut_off() -> Any:  # noqa: ANN401 -- it never returns
+def cut_off(*_: object) -> Any:  # noqa: ANN401 -- it never returns
     """What a killed desk would do next."""
     raise ConnectionError("killed")
 
@@ -152,7 +152,9 @@ class Night:
     async def restart(self) -> None:
         """Another owner takes the shop over, from what is stored; the one before is cut off."""
         self.house.store.next_fault = None
-        self.house.desk._rebuild = cut_off  # a process that was killed claims nothing
+        # A process that was killed claims nothing, not even in a reading anew that was under way.
+        self.house.journal.claim = cut_off
+        self.house.desk._rebuild = cut_off
         self.house.desk._close("killed")
         if self.forgetful:
             del self.house.store.entries[len(self.house.store.entries) // 2 :]
