@@ -202,7 +202,9 @@ def test_a_front_may_send_fifteen_full_frames_before_it_reads(tmp_path: Path) ->
                 client.ask(rows)
             return [client.read().status for _ in range(15)]
 
-        assert await asyncio.to_thread(send_then_read) == [wire.DECIDED] * 15
+        statuses = await asyncio.to_thread(send_then_read)
+        assert len(statuses) == 15  # busy is an answer too: so much at once may not fit the inbox
+        assert set(statuses) <= {wire.DECIDED, wire.BUSY}
         client.close()
 
     scene(tmp_path, play)
