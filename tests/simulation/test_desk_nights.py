@@ -82,6 +82,9 @@ class Night:
         await asyncio.gather(*[self.client(names[place::CLIENTS]) for place in range(CLIENTS)])
         self.over = True
         await trouble
+        if self.forgetful:  # at least once, and after the last answer
+            await self.restart()
+        await self.settle()
         for name in self.random.sample(names, 40):  # each again, when all is quiet
             await self.placed(name)
 
@@ -143,6 +146,10 @@ class Night:
             self.house.look()
             if not self.house.desk.status().ready and self.random.random() < 0.5:
                 await self.confirm()
+
+    async def settle(self) -> None:
+        """Until the desk is ready again, as after a person's word."""
+        self.house.look()
         while not self.house.desk.status().ready:
             self.house.clock.pass_s(31)
             self.house.look()
