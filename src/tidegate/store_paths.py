@@ -28,6 +28,16 @@ class ShopPaths(NamedTuple):
         return self.folder / "publishing.db"
 
     @property
+    def watch(self) -> Path:
+        """Alarms, the breaker's latch, announced windows."""
+        return self.folder / "watch.db"
+
+    @property
+    def watch_key(self) -> Path:
+        """The key by which the watch asks the desk."""
+        return self.secrets / "watch.key"
+
+    @property
     def trees(self) -> Path:
         """Per-event trees and signed heads."""
         return self.folder / "trees.db"
@@ -51,6 +61,21 @@ class ShopPaths(NamedTuple):
     def channels(self) -> Path:
         """What the shop's channels have heard, asked for and shown."""
         return self.folder / "channels.db"
+
+    @property
+    def people(self) -> Path:
+        """The folder of the stream `people:<shop>`: its journal, its trees, what waits to go."""
+        return self.folder / "people"
+
+    @property
+    def people_trees(self) -> Path:
+        """Trees over single events of the people's stream."""
+        return self.people / "trees.db"
+
+    @property
+    def messages(self) -> Path:
+        """Messages to persons on their way: tokens and templates, never an address."""
+        return self.people / "messages.db"
 
     def channel_key(self, channel: str) -> Path:
         """The key of one channel's signatures."""

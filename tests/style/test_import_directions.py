@@ -32,7 +32,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "storage": (),
     # What stands alone.
     "access": ("domain", "storage"),
-    "people": ("domain", "storage"),
+    "people": ("domain", "journal", "storage"),  # it has a stream of its own
     "checkpoints": ("domain",),
     "front_door": (),
     "store_paths": (),
@@ -52,7 +52,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "watch",
     ),
     "views": ("domain", "journal.follow", "record", "storage"),
-    "watch": ("domain", "journal.follow", "record"),
+    "watch": ("domain", "journal.follow", "record", "storage"),
     "incident": ("domain", "journal.follow", "record", "storage", "views"),
     "channels": ("desk.answers", "domain", "journal.follow", "record", "storage"),
     # The edges: they reach the rest through the desk, views and services, never the journal.

@@ -48,12 +48,15 @@ class CommandsByModule(typer.core.TyperGroup):
     ) -> Command | None:
         """The command of that name, or None where there is no such module."""
         module = installed_commands().get(cmd_name)
-        if module is None:
-            return None
-        command = typer.main.get_command(importlib.import_module(module).app)
-        command.name = cmd_name
-        command.params = [param for param in command.params if param.name not in COMPLETION_OPTIONS]
-        return command
+        return None if module is None else command_of(module, cmd_name)
+
+
+def command_of(module: str, name: str) -> Command:
+    """The variable `app` of a module as the command of that name."""
+    command = typer.main.get_command(importlib.import_module(module).app)
+    command.name = name
+    command.params = [param for param in command.params if param.name not in COMPLETION_OPTIONS]
+    return command
 
 
 app = typer.Typer(
