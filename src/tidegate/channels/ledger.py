@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tidegate.channels.ledger_tables import SECOND
 from tidegate.storage.sqlite_schema import Migration, Schema, connect, open_database
+from tidegate.storage.transactions import transaction
 
 CACHE_KIB = 64 * 1024
 IN_MAX = 500  # question marks of one statement
@@ -71,7 +73,7 @@ _TABLES = (
         name TEXT PRIMARY KEY, seq INTEGER NOT NULL, epoch INTEGER NOT NULL,
         hash BLOB NOT NULL) WITHOUT ROWID""",
 )
-SCHEMA = Schema("channels", (Migration(1, _TABLES),))
+SCHEMA = Schema("channels", (Migration(1, _TABLES), Migration(2, SECOND)))
 
 
 class Ledger:
@@ -84,15 +86,8 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, durable at its end, undone where something is raised."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, transaction(self._connection) as connection:
+            yield connection
 
     def ask(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
