@@ -79,8 +79,9 @@ SCHEMA = Schema("channels", (Migration(1, _TABLES), Migration(2, SECOND)))
 class Ledger:
     """The file. Any thread may call; calls take turns, and each write is one transaction."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_database(path, SCHEMA, cache_kib=CACHE_KIB)
+    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+        """`schema`: of a file of another kind that is kept the same way."""
+        self._connection = open_database(path, schema, cache_kib=CACHE_KIB)
         self._lock = threading.RLock()
 
     @contextmanager
