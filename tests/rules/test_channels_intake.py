@@ -129,13 +129,13 @@ def test_what_is_no_order_is_parked_by_its_place(house: House) -> None:
 
 def test_a_crash_between_asking_and_hearing_asks_the_same_again(house: House) -> None:
     """The feed changes its mind meanwhile: what was asked stands, the change is a change."""
-    place = house.asking.place
+    place = house.asking.placed
 
     def cut_off(rows: Array) -> None:
         place(rows)
         raise ConnectionError("killed")
 
-    house.asking.place = cut_off
+    house.asking.placed = cut_off
     with pytest.raises(ConnectionError):
         house.intake.take([order("1", 2, "unpaid")])
     house.kill()

@@ -47,6 +47,11 @@ class ServedShop:
         """NO_SKU where there is none."""
         return self._desk.catalogue.sku_number(code)
 
+    def sku_codes(self, numbers: Sequence[int]) -> list[str]:
+        """The codes back; "" for a number that stands for none."""
+        codes = self._desk.catalogue.sku_codes
+        return [codes[number] if number < len(codes) else "" for number in numbers]
+
     def promotion_number(self, code: str) -> int:
         """A number that no guard lets through where there is none."""
         return self._desk.catalogue.promotion_number(code)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from tidegate.channels.ports import Key, Shop
-from tidegate.desk.answers import DeskBusy, DeskUnready, Undecided
+from tidegate.desk.answers import DeskBusy, DeskUnready, ManyDecided, Undecided
 from tidegate.record.lines import ALL_LINES, OPERATION, Array
 
 PATIENCE = 40
@@ -32,7 +32,11 @@ class Asking:
 
     def place(self, rows: Array) -> Array:
         """One OUTCOME an order. Raises DeskBusy, DeskUnready or Undecided after a while."""
-        return self._patiently(lambda: self.shop.place_rows(rows).outcomes)
+        return self.placed(rows).outcomes
+
+    def placed(self, rows: Array) -> ManyDecided:
+        """The same, with where the decisions stand on record."""
+        return self._patiently(lambda: self.shop.place_rows(rows))
 
     def operate(self, rows: Array) -> Array:
         """One OUTCOME an operation, in pieces that the desk takes."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tidegate.channels.asking import Asking, together
-from tidegate.channels.feed_order import FeedOrder
+from tidegate.channels.feed_order import FeedOrder, Status
 from tidegate.channels.ledger import Ledger, key_of
 from tidegate.channels.order_rows import content_print
 from tidegate.channels.shown_units import ShownUnits, Told
@@ -43,14 +43,28 @@ class KnownOrder(NamedTuple):
     keep: int
     lines: str
     placed_ms: int
+    rows_print: bytes
+    mask: int
+    short: int
+    seq: int
+    position: int
+
+
+class News(NamedTuple):
+    """What is told of an order that is recorded; `print` is empty where no feed tells it."""
+
+    status: Status
+    changed_at: int
+    print: bytes
+    is_other: bool  # its content is not what was recorded
+    recipient: bytes
 
 
 class _Change(NamedTuple):
     """What one piece of news comes to."""
 
     order: KnownOrder
-    news: FeedOrder
-    recipient: bytes
+    news: News
     kind: int  # of an operation of the desk, 0 = none
     flags: tuple[str, ...]
     stops: bool  # to be stopped at the warehouse
@@ -66,9 +80,9 @@ class Changes:
         self._ledger = ledger
         self._asking = asking
 
-    def apply(self, found: Sequence[tuple[KnownOrder, FeedOrder, bytes]]) -> None:
+    def apply(self, found: Sequence[tuple[KnownOrder, News]]) -> None:
         """Take in news of known orders; durable when it returns. Raises what the desk raises."""
-        changes = [_weigh(known, news, recipient) for known, news, recipient in found]
+        changes = [_weigh(known, news) for known, news in found]
         asked = [change for change in changes if change.kind]
         refused: dict[bytes, int] = {}
         if asked:
@@ -97,21 +111,22 @@ class Changes:
                 if reason and change.kind != HOLD:
                     told.append(NOT_TAKEN)
                 connection.execute(
-                    "UPDATE orders SET status = ?, changed_ms = ?, print = ?, recipient = ?,"
-                    " state = ?, flags = ?, reason = max(reason, ?), keep = max(keep, ?),"
+                    "UPDATE orders SET status = ?, changed_ms = ?,"
+                    " print = CASE WHEN ? THEN ? ELSE print END, recipient = ?, state = ?,"
+                    " flags = ?, reason = max(reason, ?), keep = max(keep, ?),"
                     " intercept = CASE WHEN ? AND intercept = '' AND push IN ('sent', 'pushed',"
                     " 'unknown') THEN 'wanted' ELSE intercept END,"
                     " push = CASE WHEN ? AND push = 'due' THEN '' ELSE push END WHERE key = ?",
                     (
-                        news.status, news.changed_at, content_print(news),
-                        change.recipient or order.recipient, _state_after(change, reason),
+                        news.status, news.changed_at, bool(news.print), news.print,
+                        news.recipient or order.recipient, _state_after(change, reason),
                         ",".join(dict.fromkeys(told)), reason, int(change.keeps),
                         int(change.stops), int(change.stops), order.key,
                     ),
                 )  # fmt: skip
                 self._count(connection, order, news)
 
-    def _count(self, connection: sqlite3.Connection, order: KnownOrder, news: FeedOrder) -> None:
+    def _count(self, connection: sqlite3.Connection, order: KnownOrder, news: News) -> None:
         """What the channel may still sell changes with what happened there, released or not."""
         told = Told(order.lines, order.placed_ms, news.changed_at)
         if order.status == "unpaid" and news.status in ("paid", "shipped"):
@@ -120,12 +135,19 @@ class Changes:
             self._shown.cancelled(connection, told, was_paid=order.status != "unpaid")
 
 
-def _weigh(order: KnownOrder, news: FeedOrder, recipient: bytes) -> _Change:
+def told_by_feed(known: KnownOrder, order: FeedOrder, recipient: bytes) -> News:
+    """What a feed's order tells of one that is recorded."""
+    told = content_print(order)
+    return News(order.status, order.changed_at, told, told != known.print, recipient)
+
+
+def _weigh(order: KnownOrder, news: News) -> _Change:
     """What one piece of news comes to; looks at nothing but these."""
     flags: list[str] = []
     kind, stops, keeps = 0, False, False
     is_released, is_away = order.state == "released", order.push in AWAY
-    if content_print(news) != order.print:
+    recipient = news.recipient
+    if news.is_other:
         flags.append(CONTENT_AFTER if is_released else CONTENT)
         kind, stops, keeps = (0, True, True) if is_released else (HOLD, False, True)
     if recipient and order.recipient and recipient != order.recipient and is_released:
@@ -144,7 +166,7 @@ def _weigh(order: KnownOrder, news: FeedOrder, recipient: bytes) -> _Change:
             flags.append(SHIPPED_OUTSIDE)
             keeps = True
         kind = kind or SHIP
-    return _Change(order, news, recipient, kind, tuple(flags), stops, keeps)
+    return _Change(order, news, kind, tuple(flags), stops, keeps)
 
 
 def _state_after(change: _Change, reason: int) -> str:

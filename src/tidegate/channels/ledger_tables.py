@@ -1,4 +1,4 @@
-"""The second step of channels.db: alarms, prices read back, recalls, debts, and who stopped a channel.
+"""The second step of channels.db: alarms, prices read back, recalls, debts, who stopped a channel.
 
 Always only adds to the first step, in `ledger`. Never: names a person; who asked is an operator's
 name as the command line takes it, or a token.

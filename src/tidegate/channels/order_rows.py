@@ -15,6 +15,11 @@ PRINT_BYTES = 16
 INT32_MAX = 2**31 - 1
 _pack = struct.Struct("<QQqQQQQqiiIIIiHHBBBB").pack
 assert struct.calcsize("<QQqQQQQqiiIIIiHHBBBB") == LINE.itemsize
+# What `rows_print` takes: receivable, platform's share, mismatch; SKU, units, promotion.
+_fields = dict(LINE.fields or {})
+assert [_fields[name][1] for name in ("receivable_fen", "pricing_version", "sku", "exception")] == [
+    56, 72, 80, 90,
+]  # fmt: skip
 
 
 def content_print(order: FeedOrder) -> bytes:
@@ -26,6 +31,13 @@ def content_print(order: FeedOrder) -> bytes:
     ]
     text = "\1".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=PRINT_BYTES).digest()
+
+
+def rows_print(rows: bytes) -> bytes:
+    """What LINE rows sell and for how much: SKUs, units, money and promotions, not who buys."""
+    size = LINE.itemsize
+    said = [rows[at + 56 : at + 72] + rows[at + 80 : at + 90] for at in range(0, len(rows), size)]
+    return hashlib.blake2b(b"".join(said), digest_size=PRINT_BYTES).digest()
 
 
 def due_fen(order: FeedOrder) -> int:

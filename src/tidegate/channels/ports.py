@@ -40,6 +40,9 @@ class Shop(Protocol):
     def sku_number(self, code: str) -> int:
         """NO_SKU where there is none."""
 
+    def sku_codes(self, numbers: Sequence[int]) -> list[str]:
+        """The codes back; "" for a number that stands for none."""
+
     def promotion_number(self, code: str) -> int:
         """A number that no guard lets through where there is none."""
 
