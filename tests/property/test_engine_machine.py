@@ -311,13 +311,14 @@ class EngineMachine(RuleBasedStateMachine):
             if row.get("released", 0) > cells.get((pool, sku), {}).get("released", 0):
                 assert row["released"] <= row["on_hand"]
 
-    @rule(data=st.data())
-    def hold(self, data: st.DataObject) -> None:
-        placed = self.draw_order(data, "committed")
+    @rule(data=st.data(), intercepted=st.booleans())
+    def hold(self, data: st.DataObject, *, intercepted: bool) -> None:
+        placed = self.draw_order(data, "committed", "released")
         if placed is not None:
-            verdict = self.scene.operate("hold", placed.id)
+            verdict = self.scene.operate("hold", placed.id, flags=2 * intercepted)
             left = any(line.open for line in placed.order.lines)
-            assert verdict.ok == (placed.order.state == "committed" and left)
+            allowed = {"committed", "released"} if intercepted else {"committed"}
+            assert verdict.ok == (placed.order.state in allowed and left)
             placed.order.state = "on_hold" if verdict.ok else placed.order.state
 
     @rule(data=st.data(), seconds=st.sampled_from((1, 60, 900, 6000, 8 * 86_400)))

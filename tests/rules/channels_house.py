@@ -103,11 +103,11 @@ class ChannelHouse:
         """The result of something on the desk's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
-    def say(self, command: f.Command) -> None:
+    def say(self, command: f.Command, approver: int = 0) -> None:
         """An operator's command, accepted."""
 
         async def said() -> int:
-            return int((await self.house.say(command)).reason)
+            return int((await self.house.say(command, approver=approver)).reason)
 
         assert self.wait(said()) == 0
 

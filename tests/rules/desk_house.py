@@ -100,11 +100,11 @@ class House:
         self.desk._ticker.cancel()
 
     def say(
-        self, command: f.Command, command_id: str = "", actor: int = PERSON
+        self, command: f.Command, command_id: str = "", actor: int = PERSON, approver: int = 0
     ) -> "asyncio.Future[CommandAnswer]":
         """Give a command."""
         self._ids += 1
-        return self.desk.command(command, command_id or f"own {self._ids}", actor)
+        return self.desk.command(command, command_id or f"own {self._ids}", actor, approver)
 
     def order(self, name: str, **fields: int) -> bytes:
         """An unpaid order of one A, as the single-order door packs it."""

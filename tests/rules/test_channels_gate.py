@@ -152,7 +152,10 @@ def test_a_release_by_somebody_else_goes_the_same_way(house: House) -> None:
     house.intake.take([order("1", 2, fen=400)])
     assert turn(house) == Gated(held=1)
     key = house.shop.order_key(TMALL, "1")
-    house.shop.operate(house.asking.operation("a person", key, RELEASE, flags=1))
+    house.say(f.ApproveException("E", ["A"], 50, 2, NOW_MS + 86_400_000), approver=2)
+    drawn = house.shop.exception_number("E")
+    asked = house.asking.operation("a person", key, RELEASE, flags=1, exception=drawn)
+    house.shop.operate(asked)
     house.journal.turn()
     assert house.orders("state", "push") == [("released", "due")]
 
@@ -233,6 +236,36 @@ def test_an_interception_that_was_lost_is_asked_for_again(house: House) -> None:
     assert bulk.tally("night").results == {"on_hold": 1, "too_late": 1}
 
 
+def test_what_the_warehouse_stopped_is_held_at_the_desk_and_can_be_released_again(
+    house: House,
+) -> None:
+    house.intake.take([order("1"), order("2")])
+    turn(house)
+    stores = Stores()
+    handing = outbox(house, stores)
+    handing.turn()
+    stores.there["2"] = "gone"
+    bulk = Bulk(house.ledger, house.asking, {TMALL: stores})
+    ask_bulk(house.ledger, "hold", "night", Scope(), "ann", NOW_MS)
+    bulk.turn()
+    handing.turn()
+    assert house.orders("number", "state") == [("1", "on_hold"), ("2", "released")]
+    assert house.cell()["released"] == 1
+    house.journal.turn()
+    for name in ("morning", "noon"):  # and stopped again in between
+        ask_bulk(house.ledger, "release", name, Scope(), "ann", NOW_MS)
+        bulk.turn()
+        house.journal.turn()
+        assert handing.turn() == Handed(pushed=1)
+        assert (house.cell()["released"], stores.there["1"]) == (2, "waiting")
+        house.house.clock.pass_s(1)
+        ask_bulk(house.ledger, "hold", f"{name} again", Scope(numbers=("1",)), "ann", NOW_MS)
+        bulk.turn()
+        handing.turn()
+        house.journal.turn()
+        assert house.cell()["released"] == 1
+
+
 def test_a_bulk_release_lets_go_what_was_held_and_hands_over_what_was_kept_back(
     house: House,
 ) -> None:
@@ -246,10 +279,15 @@ def test_a_bulk_release_lets_go_what_was_held_and_hands_over_what_was_kept_back(
     assert outbox(house, stores).turn() == Handed()
     ask_bulk(house.ledger, "release", "morning", Scope(), "ann", NOW_MS)
     bulk.turn()
-    assert bulk.tally("morning").results == {"released": 4, "refused": 1}
-    assert house.ledger.ask("SELECT reason FROM bulk_order WHERE result = 'refused'") == [
-        ("stock_short_at_release",)
-    ]
+    assert bulk.tally("morning").results == {"released": 3, "refused": 2}
+    assert house.ledger.ask(
+        "SELECT reason FROM bulk_order WHERE result = 'refused' ORDER BY reason"
+    ) == [("price_below_floor",), ("stock_short_at_release",)]
+    until = NOW_MS + 86_400_000
+    house.say(f.ApproveException("E", ["A"], 50, 2, until), approver=2)
+    ask_bulk(house.ledger, "release", "noon", Scope(exception="E"), "ann", NOW_MS)
+    bulk.turn()
+    assert bulk.tally("noon").results == {"released": 1, "refused": 1}
     house.journal.turn()
     assert outbox(house, stores).turn() == Handed(pushed=4)
     assert house.cell() == {"on_hand": 10, "committed": 10, "released": 5, "debt": 4}

@@ -10,7 +10,7 @@ import pytest
 from tidegate.domain.reasons import Reason
 from tidegate.record import facts as f
 from tidegate.record.lines import NO_SKU
-from tidegate.testing.scene import DAY_MS, Scene, stocked
+from tidegate.testing.scene import ANNA, BERT, DAY_MS, Scene, stocked
 
 OVERRIDE = 1
 MALL, BAZAAR = 1, 2
@@ -106,7 +106,7 @@ def test_a_bundles_debt_stands_with_its_parts(shop: Scene) -> None:
 JUDGEMENTS = """
 fen   keys     reason             approved
 2000  both     accepted           accepted
-1199  both     price_below_floor  accepted
+1199  both     price_below_floor  price_below_floor
 2000  account  identity_missing   accepted
 2000  none     identity_missing   accepted
 """
@@ -123,6 +123,75 @@ def test_a_judgement_binds_its_release_until_somebody_approves(shop: Scene, row:
     if reason != "accepted":
         again = shop.operate("release", order.id, flags=OVERRIDE)
         assert again.reason.name.lower() == approved
+
+
+def approved(shop: Scene, code: str = "E", units: int = 50, **how: object) -> int:
+    """The number of an exception for A that two people approved."""
+    exempt = how.pop("exempt", [])
+    wanted = {"skus": ["A"], "floor_fen": 100, "expires_ms": shop.now_ms + DAY_MS, **how}
+    shop.do(f.ApproveException(code, units=units, exempt=exempt, **wanted), ANNA, BERT)
+    return shop.machine.catalogue.exception_number(code)
+
+
+def released(shop: Scene, order: int, number: int) -> str:
+    """The answer to a person's release under an exception."""
+    return shop.operate("release", order, flags=OVERRIDE, quantity=number).reason.name.lower()
+
+
+def units_left(shop: Scene, number: int) -> int:
+    return int(shop.machine.state.exceptions[number]["units_left"])
+
+
+def test_below_floor_only_what_two_approved_is_released(shop: Scene) -> None:
+    first, second = (sale(shop, "A", 2, 400).id for _ in range(2))
+    number = approved(shop, units=3)
+    assert released(shop, first, 0) == released(shop, first, number + 1) == "price_below_floor"
+    plain = shop.operate("release", first, quantity=number)
+    assert plain.reason is Reason.PRICE_BELOW_FLOOR
+    assert (released(shop, first, number), units_left(shop, number)) == ("accepted", 1)
+    assert released(shop, second, number) == "price_below_floor"
+    assert shop.operate("cancel", first, quantity=1).ok
+    assert (released(shop, second, number), units_left(shop, number)) == ("accepted", 0)
+    assert shop.operate("ship", second).ok
+    assert shop.operate("return", second).ok
+    assert units_left(shop, number) == 2
+
+
+def test_a_clean_order_draws_on_no_exception(shop: Scene) -> None:
+    order = sale(shop, "A", 2).id
+    number = approved(shop)
+    assert released(shop, order, number) == "accepted"
+    assert shop.operate("cancel", order).ok
+    assert units_left(shop, number) == 50
+
+
+@pytest.mark.parametrize(
+    ("how", "answer"),
+    [
+        ({}, "limit_exceeded"),
+        ({"exempt": ["order_too_large"]}, "limit_exceeded"),
+        ({"exempt": ["limit_exceeded"]}, "accepted"),
+        ({"exempt": ["limit_exceeded"], "floor_fen": 201}, "price_below_floor"),
+        ({"exempt": ["limit_exceeded"], "skus": ["B"]}, "price_below_floor"),
+        ({"exempt": ["limit_exceeded"], "units": 3}, "price_below_floor"),
+    ],
+)
+def test_an_exception_releases_what_it_covers(
+    shop: Scene, how: dict[str, object], answer: str
+) -> None:
+    shop.do(f.PutRule("R", "sku", "A", limits={"account": 3}))
+    order = sale(shop, "A", 4, 800, keys={"account": 1})
+    assert order.failed == (Reason.PRICE_BELOW_FLOOR, Reason.LIMIT_EXCEEDED)
+    assert released(shop, order.id, approved(shop, **how)) == answer
+
+
+def test_an_exception_that_ended_releases_nothing(shop: Scene) -> None:
+    order = sale(shop, "A", 2, 400).id
+    ended, expiring = approved(shop, "E"), approved(shop, "F")
+    shop.do(f.EndException("E"), ANNA)
+    assert released(shop, order, ended) == "price_below_floor"
+    shop.wait(days=1)
+    assert released(shop, order, expiring) == "price_below_floor"
 
 
 def test_facts_count_against_the_limits_of_orders(shop: Scene) -> None:

@@ -12,7 +12,7 @@ from tidegate.record import facts as f
 from tidegate.record.lines import ALL_LINES, OPERATION_KINDS
 from tidegate.testing.scene import Scene, stocked
 
-OVERRIDE = 1
+OVERRIDE, INTERCEPTED = 1, 2
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def in_state(shop: Scene, state: str) -> int:
 STATES = """
 state         pay       cancel    ship      return    release   hold      extend
 unknown       unknown   unknown   unknown   unknown   unknown   unknown   unknown
-pre_held      ok        ok        state     exceeds   not_paid  state     ok
+pre_held      ok        ok        state     exceeds   not_paid  not_paid  ok
 expired       ok        state     state     state     state     state     state
 committed     refund    ok        ok        exceeds   ok        ok        state
 on_hold       refund    ok        state     exceeds   held      state     state
@@ -55,7 +55,7 @@ shipped       refund    exceeds   exceeds   ok        state     state     state
 returned      refund    state     state     state     state     state     state
 closed        refund    state     state     state     state     state     state
 fact          refund    ok        state     exceeds   ok        ok        state
-fact_unpaid   ok        ok        state     exceeds   not_paid  state     state
+fact_unpaid   ok        ok        state     exceeds   not_paid  not_paid  state
 fact_released refund    ok        ok        exceeds   state     state     state
 """
 WORDS = {
@@ -253,6 +253,22 @@ def test_a_person_holds_and_only_an_approval_releases(shop: Scene) -> None:
     assert shop.operate("ship", order).reason is Reason.WRONG_STATE
     assert shop.operate("release", order, flags=OVERRIDE).ok
     assert shop.operate("ship", order).ok
+
+
+@pytest.mark.parametrize("fact", [False, True])
+def test_what_the_warehouse_stopped_is_held_again(shop: Scene, fact: bool) -> None:
+    order = in_state(shop, "fact_released" if fact else "released")
+    assert shop.operate("ship", order, quantity=1).reason is Reason.ACCEPTED
+    assert shop.operate("hold", order).reason is Reason.WRONG_STATE
+    assert shop.operate("hold", order, flags=INTERCEPTED).ok
+    assert "released" not in shop.cell("A")
+    assert shop.cell("A")["committed"] == 3
+    assert shop.operate("ship", order).reason is Reason.WRONG_STATE
+    assert shop.operate("hold", order, flags=INTERCEPTED).reason is Reason.WRONG_STATE
+    assert shop.operate("cancel", order, quantity=1).ok
+    assert shop.operate("release", order).reason is Reason.HELD_BY_PERSON
+    assert shop.operate("release", order, flags=OVERRIDE).ok
+    assert shop.cell("A")["released"] == 2
 
 
 FLAGS = """

@@ -56,6 +56,10 @@ class ServedShop:
         """A number that no guard lets through where there is none."""
         return self._desk.catalogue.promotion_number(code)
 
+    def exception_number(self, code: str) -> int:
+        """A number that was never given where there is none."""
+        return self._desk.catalogue.exception_number(code)
+
     def tokens(self, keys: Sequence[tuple[int, str]]) -> list[int]:
         """Durable tokens; 0 for a value that identifies nobody (`张**`)."""
         identifies = [_identifies(*key) for key in keys]

@@ -47,14 +47,24 @@ class Asking:
         return np.concatenate(parts)
 
     def operation(
-        self, name: str, order: Key, kind: int, *, amount_fen: int = 0, flags: int = 0
+        self,
+        name: str,
+        order: Key,
+        kind: int,
+        *,
+        amount_fen: int = 0,
+        flags: int = 0,
+        exception: int = 0,
     ) -> Array:
-        """One operation on a whole order, as a row; `name` is its id among channels'."""
+        """One operation on a whole order, as a row; `name` is its id among channels'.
+
+        `exception`: of a release that a person decided, the number of the one that it draws on.
+        """
         row = np.zeros(1, OPERATION)
         row["id_hi"], row["id_lo"] = self.shop.order_key(SPACE, name)
         row["order_hi"], row["order_lo"] = order
         row["line"], row["kind"], row["flags"] = ALL_LINES, kind, flags
-        row["amount_fen"] = amount_fen
+        row["amount_fen"], row["quantity"] = amount_fen, exception
         return row
 
     def _operated(self, rows: Array) -> Array:

@@ -28,13 +28,17 @@ AWAY = ("sent", "pushed", "unknown")
 
 
 class Scope(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Which orders: by channel, SKU and time of placing; empty = all."""
+    """Which orders: by channel, SKU and time of placing; empty = all.
+
+    `exception`: of a release, what two people approved for orders that were sold past a guard.
+    """
 
     channel: str = ""
     sku: str = ""
     placed_from_ms: int = 0
     placed_to_ms: int = 2**53
     numbers: tuple[str, ...] = ()
+    exception: str = ""
 
 
 class Tally(NamedTuple):
@@ -61,12 +65,12 @@ class Bulk:
     def turn(self, orders_max: int = PIECE_MAX) -> int:
         """Take the oldest open run further by at most so many orders; how many it was."""
         row = self._ledger.one(
-            "SELECT id, kind, name FROM bulk WHERE EXISTS (SELECT 1 FROM bulk_order"
+            "SELECT id, kind, name, scope FROM bulk WHERE EXISTS (SELECT 1 FROM bulk_order"
             " WHERE bulk = bulk.id AND result = '') ORDER BY id LIMIT 1"
         )
         if row is None:
             return 0
-        number, kind, name = row
+        number, kind, name, scope = row
         orders = self._ledger.ask(
             "SELECT b.key, o.number, o.channel, o.state, o.push FROM bulk_order b"
             " JOIN orders o USING (key) WHERE b.bulk = ? AND b.result = '' LIMIT ?",
@@ -75,7 +79,8 @@ class Bulk:
         if kind == "hold":
             self._hold(number, name, orders)
         else:
-            self._release(number, name, [(key, order) for key, order, *_ in orders])
+            exception = msgspec.json.decode(scope, type=Scope).exception
+            self._release(number, name, [(key, order) for key, order, *_ in orders], exception)
         return len(orders)
 
     def read_unknown(self) -> None:
@@ -165,9 +170,12 @@ class Bulk:
 
     # -- release ---------------------------------------------------------------------------------
 
-    def _release(self, run: int, name: str, orders: Sequence[tuple[bytes, str]]) -> None:
-        """Release with approval; what was released before and kept back is handed over now."""
-        outcomes = self._asking.operate(release_rows(self._asking, orders, f"bulk\0{name}"))
+    def _release(
+        self, run: int, name: str, orders: Sequence[tuple[bytes, str]], exception: str
+    ) -> None:
+        """A person releases; what was released before and kept back is handed over now."""
+        rows = release_rows(self._asking, orders, f"bulk\0{name}", exception)
+        outcomes = self._asking.operate(rows)
         states = self._asking.shop.states([key_of(key) for key, _ in orders])
         told = []
         for (key, _), reason, state in zip(

@@ -76,8 +76,9 @@ class JournalOrders:
     ) -> None:
         if kind == RELEASE:  # a person's word ends what keeps it; the gate's own release does not
             connection.execute(
-                "UPDATE orders SET state = 'released', keep = CASE ? WHEN 1 THEN 0 ELSE keep END,"
-                " push = CASE push WHEN '' THEN 'due' ELSE push END WHERE key = ?"
+                "UPDATE orders SET state = 'released', keep = CASE ?1 WHEN 1 THEN 0 ELSE keep END,"
+                " intercept = CASE ?1 WHEN 1 THEN '' ELSE intercept END,"
+                " push = CASE push WHEN '' THEN 'due' ELSE push END WHERE key = ?2"
                 " AND state <> 'closed'",
                 (int(is_approved), key_bytes(key)),
             )

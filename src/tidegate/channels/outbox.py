@@ -10,7 +10,8 @@ from typing import NamedTuple
 from tidegate.channels.asking import Asking, together
 from tidegate.channels.ledger import Ledger, key_of
 from tidegate.channels.ports import Taken, Unanswered, Warehouse
-from tidegate.record.lines import CANCEL
+from tidegate.channels.release_gate import INTERCEPTED, ledger_state
+from tidegate.record.lines import CANCEL, HOLD
 
 PIECE_MAX = 200
 HELD_THERE: Mapping[str, str] = {"held": "done", "gone": "too_late", "absent": "done"}
@@ -90,6 +91,7 @@ class Outbox:
             counts["stopped"] += answers.count("done")
             counts["too_late"] += len(answers) - answers.count("done") - answers.count("unknown")
         self._cancel_stopped()
+        self._hold_stopped()
 
     def _intercepted(self, numbers: Sequence[str]) -> Sequence[Taken]:
         try:
@@ -122,6 +124,32 @@ class Outbox:
                 [(int(reason), key) for (key, _), reason
                  in zip(stopped, outcomes["reason"].tolist(), strict=True)],
             )  # fmt: skip
+
+    def _hold_stopped(self) -> None:
+        """Every other order that the warehouse has stopped is held by the desk again.
+
+        The id is new at each interception; one that was asked for before a crash finds it held.
+        """
+        stopped = self._waiting(
+            "intercept = 'done' AND status <> 'cancelled' AND state = 'released'"
+        )
+        if not stopped:
+            return
+        now_ms = self._asking.shop.now_ms()
+        rows = [
+            self._asking.operation(
+                f"{self.channel}\0{number}\0intercepted\0{now_ms}", key_of(key), HOLD,
+                flags=INTERCEPTED,
+            )
+            for key, number in stopped
+        ]  # fmt: skip
+        self._asking.operate(together(rows))
+        now = self._asking.shop.states([key_of(key) for key, _ in stopped])
+        with self._ledger.writing() as connection:
+            connection.executemany(
+                "UPDATE orders SET state = ?, push = '' WHERE key = ?",
+                [(ledger_state(state), key) for (key, _), state in zip(stopped, now, strict=True)],
+            )
 
     # -- the ledger ------------------------------------------------------------------------------
 

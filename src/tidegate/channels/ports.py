@@ -46,6 +46,9 @@ class Shop(Protocol):
     def promotion_number(self, code: str) -> int:
         """A number that no guard lets through where there is none."""
 
+    def exception_number(self, code: str) -> int:
+        """A number that was never given where there is none."""
+
     def tokens(self, keys: Sequence[tuple[int, str]]) -> list[int]:
         """Durable tokens of (kind, value) pairs; 0 for a value that identifies nobody."""
 

@@ -21,7 +21,8 @@ from tidegate.record.lines import HOLD, RELEASE, Array
 
 TURN_MAX = 2048
 WAITING_MAX = 100_000  # the oldest; what a person must look after by then
-OVERRIDE = 1  # OPERATION flag of a release: approved, the judgement does not bind
+OVERRIDE = 1  # OPERATION flag of a release: a person decided
+INTERCEPTED = 2  # OPERATION flag of a hold: the warehouse has confirmed that it keeps the order
 ASKED_MAX = 100_000
 AGAIN_MS = 30_000  # a wait that nothing visible ends is asked about so often
 WAITS = {  # reasons that time, money or stock may settle: kept waiting, not held
@@ -214,11 +215,16 @@ def ledger_state(desk_state: str) -> str:
     return words.get(desk_state, "waiting")
 
 
-def release_rows(asking: Asking, orders: Sequence[tuple[bytes, str]], run: str) -> Array:
-    """Approved releases of (key, number), under ids of one run."""
+def release_rows(
+    asking: Asking, orders: Sequence[tuple[bytes, str]], run: str, exception: str = ""
+) -> Array:
+    """A person's releases of (key, number), under ids of one run and what two people approved."""
+    drawn = asking.shop.exception_number(exception) if exception else 0
     return together(
         [
-            asking.operation(f"{run}\0{number}", key_of(key), RELEASE, flags=OVERRIDE)
+            asking.operation(
+                f"{run}\0{number}", key_of(key), RELEASE, flags=OVERRIDE, exception=drawn
+            )
             for key, number in orders
         ]
     )

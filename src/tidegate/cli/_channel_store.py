@@ -163,11 +163,18 @@ def release(
     shop: ShopName,
     channel: OfChannel = "",
     sku: OfSku = "",
+    exception: Annotated[
+        str, typer.Option(help="approved by two, for what was sold past a guard")
+    ] = "",
     store: Store = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
-    """Release many held orders (批量放行), approved by you: each ends as released or refused."""
-    _ask("release", name, by, shop, channel, sku, store, as_json)
+    """Release many held orders (批量放行): each ends as released or refused.
+
+    What was sold below its floor, over a limit or too large goes only under an exception that two
+    people approved.
+    """
+    _ask("release", name, by, shop, channel, sku, store, as_json, exception)
 
 
 def run(
@@ -216,7 +223,15 @@ def _switch(channel: str, shop: str, store: Path, as_json: bool, *, stopped: boo
 
 
 def _ask(
-    kind: str, name: str, by: str, shop: str, channel: str, sku: str, store: Path, as_json: bool
+    kind: str,
+    name: str,
+    by: str,
+    shop: str,
+    channel: str,
+    sku: str,
+    store: Path,
+    as_json: bool,
+    exception: str = "",
 ) -> None:
     import time
 
@@ -229,7 +244,7 @@ def _ask(
             _require_right(access, by, kind)
         finally:
             access.store.close()
-        scope = Scope(channel=channel, sku=sku)
+        scope = Scope(channel=channel, sku=sku, exception=exception)
         tally = ask_bulk(ledger, kind, name, scope, by, time.time_ns() // 1_000_000)
     _told(tally._asdict(), as_json)
 

@@ -6,6 +6,7 @@ Called when an operation is decided and when its record is folded. Cannot fail, 
 import numpy as np
 
 from tidegate.domain.jit import i64, kernel
+from tidegate.domain.reasons import Reason
 from tidegate.engine import blocks as bk
 from tidegate.engine.effects import (
     build_block,
@@ -38,6 +39,12 @@ from tidegate.record.lines import (
     SHIP,
     Array,
 )
+
+OVERRIDE = 1  # OPERATION flag of RELEASE: a person decided; `quantity` may name an exception
+# What a marketplace sold past these guards is released under an exception, which two approved.
+FLOOR_BITS = (1 << int(Reason.PRICE_BELOW_FLOOR)) | (1 << int(Reason.COST_MISSING))
+LIMIT_BITS = (1 << int(Reason.LIMIT_EXCEEDED)) | (1 << int(Reason.ORDER_TOO_LARGE))
+TWO_PEOPLE_BITS = FLOOR_BITS | LIMIT_BITS
 
 
 @kernel
@@ -186,6 +193,33 @@ def nothing_left(s: State, block: int) -> bool:
 
 
 @kernel
+def exception_units(s: State, line: int, flags: int) -> int:
+    """How many units of an exception a line draws when it is released under one."""
+    gone = bk.line_units(s, line, flags, bk.CANCELLED) + bk.line_units(s, line, flags, bk.RETURNED)
+    return bk.line_units(s, line, flags, bk.ORDERED) - gone
+
+
+@kernel
+def draw_exception(s: State, block: int, op: Array) -> None:
+    """Released past a guard that needs two: lines that name no exception draw on, and name, this.
+
+    Cancelled or returned units go back to it, as to the one that an order named itself.
+    """
+    number = i64(op["quantity"])
+    flags = bk.block_flags(s, block)
+    if op["flags"] & OVERRIDE == 0 or not flags & bk.IS_FACT or number <= 0:
+        return
+    if i64(s.blocks[block + 2]) & TWO_PEOPLE_BITS == 0 or number >= s.exceptions.shape[0]:
+        return
+    line = bk.first_line(s, block)
+    for _ in range(bk.block_lines(s, block)):
+        if i64(s.blocks[line + bk.L_OFFER]) >> 16 == 0:
+            s.exceptions[number]["units_left"] -= exception_units(s, line, flags)
+            s.blocks[line + bk.L_OFFER] |= np.uint32(number << 16)
+        line = bk.next_line(s, line, flags)
+
+
+@kernel
 def apply_release(s: State, row: int) -> None:
     """Cover what was short and mark the order as gone to the warehouse."""
     block = i64(s.orders[row]["block"])
@@ -199,6 +233,19 @@ def apply_release(s: State, row: int) -> None:
         move_units(s, line, flags, bk.line_open(s, line, flags), RELEASE)
         line = bk.next_line(s, line, flags)
     s.orders[row]["state"] = RELEASED
+
+
+@kernel
+def apply_hold(s: State, row: int) -> None:
+    """Keep an order back; units that waited in the warehouse wait there no more."""
+    block = i64(s.orders[row]["block"])
+    flags = bk.block_flags(s, block)
+    if s.orders[row]["state"] == RELEASED:
+        line = bk.first_line(s, block)
+        for _ in range(bk.block_lines(s, block)):
+            unrelease(s, line, flags, bk.line_open(s, line, flags))
+            line = bk.next_line(s, line, flags)
+    s.orders[row]["state"] = ON_HOLD
 
 
 @kernel
@@ -235,9 +282,10 @@ def apply_operation(s: State, op: Array, row: int) -> None:
     if kind == PAY:
         apply_payment(s, row)
     elif kind == RELEASE:
+        draw_exception(s, i64(s.orders[row]["block"]), op)
         apply_release(s, row)
     elif kind == HOLD:
-        s.orders[row]["state"] = ON_HOLD
+        apply_hold(s, row)
     elif kind == EXTEND:
         apply_extend(s, row, op)
     else:

@@ -55,7 +55,12 @@ def known_sku(s: State, sku: int) -> bool:
 @kernel
 def exception_holds(s: State, line: Array) -> bool:
     """Whether the exception that a line names exists, has not expired and covers its SKU."""
-    number = i64(line["exception"])
+    return exception_covers(s, i64(line["exception"]), i64(line["sku"]))
+
+
+@kernel
+def exception_covers(s: State, number: int, sku: int) -> bool:
+    """Whether an exception exists, has not expired and covers a SKU."""
     if number == 0 or number >= s.exceptions.shape[0]:
         return False
     e = s.exceptions[number]
@@ -64,7 +69,6 @@ def exception_holds(s: State, line: Array) -> bool:
     start = i64(e["skus_start"])
     if start == 0:
         return True
-    sku = i64(line["sku"])
     for i in range(start + 1, start + 1 + s.recipes[start]):
         if s.recipes[i] == sku:
             return True

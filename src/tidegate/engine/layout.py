@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tidegate.record.lines import Array
 
-ENGINE_VERSION = 1  # changes when the same order may be decided otherwise
+ENGINE_VERSION = 2  # changes when the same order may be decided otherwise
 # Changes when the same books may lie otherwise in memory: snapshots and digests of another layout
 # are not compared with ours.
 LAYOUT_VERSION = 2

@@ -9,8 +9,16 @@ import numpy as np
 from tidegate.domain.jit import Word, i64, kernel, u64
 from tidegate.domain.reasons import Reason
 from tidegate.engine import blocks as bk
-from tidegate.engine.fulfilment import apply_operation, units_open
-from tidegate.engine.guards import known_sku, sku_flags
+from tidegate.engine.fulfilment import (
+    FLOOR_BITS,
+    LIMIT_BITS,
+    OVERRIDE,
+    TWO_PEOPLE_BITS,
+    apply_operation,
+    exception_units,
+    units_open,
+)
+from tidegate.engine.guards import exception_covers, known_sku, sku_flags
 from tidegate.engine.index import NONE
 from tidegate.engine.judge import judge
 from tidegate.engine.layout import (
@@ -46,7 +54,7 @@ from tidegate.record.lines import (
 )
 
 OK = 0
-OVERRIDE = 1  # OPERATION flag of RELEASE: approved, the judgement does not bind
+INTERCEPTED = 2  # OPERATION flag of HOLD: the warehouse has confirmed that it keeps the order back
 
 UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
 WRONG_STATE = int(Reason.WRONG_STATE)
@@ -153,6 +161,35 @@ def scope_flags(s: State, block: int) -> int:
 
 
 @kernel
+def not_approved(s: State, block: int, mask: int, number: int) -> int:
+    """The guards of `mask` that the exception `number` does not lift for an order (a mask).
+
+    It must stand, cover every line's SKU, and have units for the lines that name none of their own.
+    """
+    if mask == 0:
+        return 0
+    if number <= 0 or number >= s.exceptions.shape[0]:
+        return mask
+    e = s.exceptions[number]
+    flags = bk.block_flags(s, block)
+    place = bk.first_line(s, block)
+    units = 0
+    received, floor = 0, 0
+    for _ in range(bk.block_lines(s, block)):
+        if not exception_covers(s, number, i64(s.blocks[place + bk.L_SKU])):
+            return mask
+        if i64(s.blocks[place + bk.L_OFFER]) >> 16 == 0:
+            units += exception_units(s, place, flags)
+        received += bk.line_money(s, place)
+        floor += i64(e["floor_fen"]) * bk.line_units(s, place, flags, bk.ORDERED)
+        place = bk.next_line(s, place, flags)
+    if units > e["units_left"]:
+        return mask
+    left = mask & LIMIT_BITS & ~i64(e["exempt"])
+    return left | (mask & FLOOR_BITS) if received < floor else left
+
+
+@kernel
 def judge_release(s: State, row: int, op: Array, out: Array) -> int:
     """What may go to the warehouse: paid, no incident or alarm, judged clean, covered."""
     state = s.orders[row]["state"]
@@ -164,17 +201,20 @@ def judge_release(s: State, row: int, op: Array, out: Array) -> int:
     flags = scope_flags(s, block)
     if flags & INCIDENT:
         return INCIDENT_OPEN
+    mask = 0
+    if bk.block_flags(s, block) & bk.IS_FACT:
+        mask = i64(s.blocks[block + 2]) & ~STOCK_SHORT_BIT
     if op["flags"] & OVERRIDE == 0:
         if state == ON_HOLD:
             return HELD_BY_PERSON
         if flags & ALARM:
             return ALARM_RAISED
-        if bk.block_flags(s, block) & bk.IS_FACT:
-            mask = i64(s.blocks[block + 2]) & ~STOCK_SHORT_BIT
-            for reason in range(32):
-                if (mask >> reason) & 1:
-                    out["mask"] = np.uint32(mask)
-                    return reason
+    else:
+        mask = not_approved(s, block, mask & TWO_PEOPLE_BITS, i64(op["quantity"]))
+    for reason in range(32):
+        if (mask >> reason) & 1:
+            out["mask"] = np.uint32(mask)
+            return reason
     return OK if release_covered(s, block) else STOCK_SHORT_AT_RELEASE
 
 
@@ -254,6 +294,17 @@ def judge_extend(s: State, row: int, op: Array) -> int:
 
 
 @kernel
+def judge_hold(s: State, state: int, block: int, op: Array) -> int:
+    """What is not released can be kept back; what is, once the warehouse has confirmed it."""
+    if state == PRE_HELD:
+        return PAYMENT_NOT_CONFIRMED
+    intercepted = state == RELEASED and op["flags"] & INTERCEPTED
+    if (state != COMMITTED and not intercepted) or nothing_open(s, block):
+        return WRONG_STATE
+    return OK
+
+
+@kernel
 def judge_operation(s: State, op: Array, entry: int, out: Array) -> int:
     """The verdict on one operation; changes nothing."""
     if entry == NONE or entry & REFUSED_BIT or s.orders[entry]["state"] == OPERATION_DONE:
@@ -272,7 +323,7 @@ def judge_operation(s: State, op: Array, entry: int, out: Array) -> int:
     if kind == RELEASE:
         return judge_release(s, entry, op, out)
     if kind == HOLD:
-        return OK if state == COMMITTED and not nothing_open(s, block) else WRONG_STATE
+        return judge_hold(s, state, block, op)
     if kind == EXTEND:
         return judge_extend(s, entry, op)
     return WRONG_STATE

@@ -34,7 +34,9 @@ LIVES = (
     ("extend", "pay", "cancel"), ("extend", "extend", "expire"), ("expire", "pay", "ship"),
     ("cancel", "expire", "pay"), ("cancel",), ("release", "ship", "return"),
     ("hold", "release", "ship"), ("release", "cancel"), ("release", "ship"),
+    ("release", "hold", "release", "ship"),
 )  # fmt: skip
+INTERCEPTED = 2  # of a hold: the warehouse has confirmed it
 
 
 class Story:
@@ -139,7 +141,9 @@ class Story:
             quantity = {"extend": 300}.get(kind, 0)
             if kind in {"cancel", "return", "return_defective"} and len(rows) == 1:
                 quantity = self.random.choice((0, 1))
-            flags = int(kind == "release" and self.random.random() < 0.5)
+            flags = INTERCEPTED if kind == "hold" else 0
+            if kind == "release":
+                flags = int(self.random.random() < 0.5)
             fen = max(-(2**62), min(due, 2**62))
             self.verdicts.append(
                 self.scene.operate(kind, number, quantity=quantity, fen=fen, flags=flags)
