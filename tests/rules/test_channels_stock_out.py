@@ -230,8 +230,10 @@ def test_somebody_who_raises_the_quantity_over_there_is_noticed(channel: Channel
 def test_a_stopped_channel_is_shown_nothing(channel: Channel) -> None:
     channel.turn()
     with channel.house.ledger.writing() as connection:
-        connection.execute("INSERT INTO connection (channel, kind, adapter, settings, stopped)"
-                           " VALUES ('tmall', 'webhook', 'pull', '{}', 1)")
+        connection.execute(
+            "INSERT INTO connection (channel, kind, adapter, settings, stopped)"
+            " VALUES ('tmall', 'webhook', 'pull', '{}', 1)"
+        )
     channel.turn()
     assert (channel.market.stock, channel.market.off_shelf) == ({"A": 0}, {"A"})
 
