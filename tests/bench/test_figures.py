@@ -2,12 +2,14 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tidegate.bench import report
 from tidegate.bench.figures import HIGHER, LOWER, Round, best, round_from_json
+from tidegate.bench.record import BEGIN, END, NoMarks, record
 from tidegate.bench.registry import BENCHES, TARGETS, Target, chosen
 from tidegate.bench.runner import Options, Outcome
 
@@ -109,3 +111,38 @@ def test_the_comparison_with_another_checkout_is_best_against_best() -> None:
             "better": "higher",
         }
     ]
+
+
+MACHINE = {
+    "cpu": "a processor", "cores": 2, "memory_bytes": 2**34, "kernel": "Linux", "python": "CPython",
+    "disk": {"filesystem": "ext4", "device": "vda", "write_cache": "write back"},
+    "commit": "abc", "dirty": False,
+}  # fmt: skip
+
+
+def test_figures_are_written_between_the_marks_of_a_page_and_nowhere_else(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{BEGIN} Filled from a report. -->\nold\n{END}\nafter\n", "utf-8")
+    postgres = next(bench for bench in BENCHES if bench.name == "postgres")
+    outcomes = [Outcome(postgres, rounds=[round_of(1_500, 5.0)])]
+    made = report.as_json(outcomes, MACHINE, Options(), "2026-10-26T00:00:00+00:00")
+    for _ in range(2):
+        record(page, made)
+    lines = page.read_text("utf-8").splitlines()
+    assert lines[:2] == ["before", f"{BEGIN} Filled from a report. -->"]
+    assert lines[-2:] == [END, "after"]
+    assert lines[2] == (
+        "2026-10-26, a processor, 2 cores, 16 GiB, ext4 on vda (write cache: write back), Linux, "
+        "CPython, commit abc; best of three, foreign CPU at most 0%."
+    )
+    assert len(lines) == 4 + 4 + len(TARGETS)
+    assert all(line.endswith(f"| {report.UNMEASURED} |") for line in lines[6:-2])
+
+
+def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("no place", "utf-8")
+    made = report.as_json([], MACHINE, Options(), "2026-10-26T00:00:00+00:00")
+    with pytest.raises(NoMarks):
+        record(page, made)
+    assert page.read_text("utf-8") == "no place"

@@ -74,7 +74,7 @@ def dump_json(stream: TextIO, report: Mapping[str, Any]) -> None:
 
 def show(console: Console, report: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
     """Print machine, figures, comparison and targets."""
-    console.print(_machine_line(report["machine"]))
+    console.print(machine_line(report["machine"]))
     if report["quick"]:
         console.print("[yellow]quick run: one short round each; figures are rough[/]")
     for outcome in outcomes:
@@ -139,7 +139,8 @@ def _comparisons(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     return rows
 
 
-def _machine_line(machine: Mapping[str, Any]) -> str:
+def machine_line(machine: Mapping[str, Any]) -> str:
+    """Processor, memory, disk, system and commit of a report."""
     disk = machine["disk"]
     dirty = " with changes" if machine["dirty"] else ""
     return (

@@ -5,13 +5,16 @@ is printed, not turned into an exit status. It never touches a store that exists
 """
 
 import datetime as dt
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:  # the bench's parts are imported when it runs, so that other commands start fast
+    from collections.abc import Mapping
+
     from tidegate.bench import registry, runner
 
 app = typer.Typer()
@@ -37,6 +40,14 @@ def bench(
         typer.Option(help="where to write while measuring (on the disk that counts)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="seed of the made-up orders")] = 1,
+    record: Annotated[
+        list[Path] | None,
+        typer.Option(help="write the targets between the marks for figures of this page"),
+    ] = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option("--report", help="measure nothing: record this report of an earlier run"),
+    ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="list the benches and stop")] = False,
 ) -> None:
     """Run the benches and print figures, foreign CPU and which targets are met."""
@@ -48,6 +59,9 @@ def bench(
     if list_only:
         for entry in registry.BENCHES:
             out.print(f"{entry.name:10} {entry.title}", highlight=False)
+        return
+    if earlier is not None:
+        _record(record or [], json.loads(earlier.read_text("utf-8")))
         return
     options = runner.Options(quick=quick, seed=seed, folder=folder, against=against)
     started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
@@ -65,8 +79,20 @@ def bench(
     elif json_file is not None:
         with json_file.open("w", encoding="utf-8") as opened:
             report.dump_json(opened, made)
+    _record(record or [], made)
     if any(outcome.status == runner.FAILED for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _record(pages: "list[Path]", report: "Mapping[str, Any]") -> None:
+    from tidegate.bench.record import NoMarks, record
+
+    for page in pages:
+        try:
+            record(page, report)
+        except (OSError, NoMarks) as error:
+            typer.echo(f"tidegate bench: {error}", err=True)
+            raise typer.Exit(2) from error
 
 
 def _run_with_progress(
