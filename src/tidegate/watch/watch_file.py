@@ -6,7 +6,7 @@ outlives every process. Never decides anything, never holds a name of a person: 
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,12 @@ class WatchUnavailable(Exception):
 class WatchFile:
     """The file. Any thread may call; calls take turns. Raises WatchUnavailable."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+        """`schema`: of another file of the watch that is kept the same way."""
         self._path = path
         self._lock = threading.RLock()
         with self._told():
-            self._connection = open_database(path, SCHEMA, cache_kib=CACHE_KIB)
+            self._connection = open_database(path, schema, cache_kib=CACHE_KIB)
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
@@ -52,7 +53,9 @@ class WatchFile:
         with self._lock, self._told(), transaction(self._connection) as connection:
             yield connection
 
-    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def rows(
+        self, query: str, values: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[tuple[Any, ...]]:
         """What a query finds."""
         with self._lock, self._told():
             return self._connection.execute(query, values).fetchall()
