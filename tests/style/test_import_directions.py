@@ -39,6 +39,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # What puts them together.
     "desk": ("domain", "engine", "journal", "record"),
     "publishing": ("access", "desk", "domain", "engine", "pricing", "record", "storage"),
+    "stopping": ("desk.answers", "domain", "engine", "record", "watch"),
     # What follows.
     "followers": (
         "access",
@@ -46,6 +47,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "domain",
         "engine",
         "journal",
+        "pricing",
         "record",
         "store_paths",
         "views",
@@ -56,7 +58,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "incident": ("domain", "journal.follow", "record", "storage", "views"),
     "channels": ("desk.answers", "domain", "journal.follow", "record", "storage"),
     # The edges: they reach the rest through the desk, views and services, never the journal.
-    "http": EDGE,
+    "http": (*EDGE, "stopping", "watch"),
     "console": (*EDGE, "http"),
     "packed": EDGE,
     "imports": (*EDGE, "channels"),
@@ -64,7 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "demo": (*EDGE, "http", "imports", "testing"),
     # These measure and break the parts themselves.
     "bench": (EVERYTHING,),
-    "testing": ("channels", "domain", "engine", "journal", "pricing", "record"),
+    "testing": ("channels", "domain", "engine", "journal", "people", "pricing", "record"),
 }
 USERS_OF_TESTING = ("bench", "demo", "testing")  # tests besides; never what serves a shop
 

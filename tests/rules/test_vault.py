@@ -1,0 +1,426 @@
+"""The vault's rules: nothing without a purpose, nothing unsaid, nothing readable elsewhere."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tidegate.people.vault.events import FieldsRead, FieldsStored, PersonFound, PersonShredded
+from tidegate.people.vault.parts import Asking, VaultRefused
+from tidegate.people.vault.root_key import RootKeyUnusable
+from tidegate.people.vault.writing import NewValue
+from tidegate.testing.vault_house import ANN, ANNS, BOB, DAY, DAY_MS, OPERATOR, ORDER, House
+
+TO_DELIVER = Asking(OPERATOR, "order_fulfilment", ticket="order T-1")
+WHOLE = {one.field: one.value for one in ANNS}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    house.fill()
+    yield house
+    house.vault.close()
+
+
+def refusal(work: Callable[[], object]) -> str:
+    """The reason of a refusal."""
+    with pytest.raises(VaultRefused) as refused:
+        work()
+    return refused.value.reason
+
+
+def test_values_are_masked_unless_the_whole_is_asked_for(house: House) -> None:
+    read = house.vault.reading.read
+    assert read(TO_DELIVER, ANN, ["phone", "name", "address", "account"]) == {
+        "account": "a****e", "address": "浙江省杭州市****", "name": "安***", "phone": "138****5678",
+    }  # fmt: skip
+    assert read(TO_DELIVER, ANN, ["phone"], whole=True) == {"phone": "13812345678"}
+
+
+def test_a_reading_is_on_record_with_who_why_and_on_which_ground(house: House) -> None:
+    house.vault.reading.read(TO_DELIVER, ANN, ["phone"], whole=True)
+    assert house.events()[-1] == FieldsRead(
+        DAY * DAY_MS + 36_000_000, "000000000000000a", "a1a1000000000001", "order_fulfilment",
+        "contract", ("phone",), "rule 1.0", ticket="order T-1", is_masked=False,
+    )  # fmt: skip
+    assert house.gate.asked[-1] == (
+        ANN, "order_fulfilment", frozenset({"phone"}), "", "", DAY * DAY_MS + 36_000_000
+    )  # fmt: skip
+    assert house.vault.reading.readers(ANN) == [house.events()[-1]]
+
+
+def test_what_cannot_be_put_on_record_is_not_handed_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError("no room")
+
+    monkeypatch.setattr(type(house.vault.parts.stream), "append", full)
+    with pytest.raises(OSError, match="no room"):
+        house.vault.reading.read(TO_DELIVER, ANN, ["phone"])
+
+
+STORE_REFUSALS = {
+    "purpose_missing": [NewValue("phone", "13812345678", ())],
+    "wrong_purpose": [NewValue("address", "somewhere", ("marketing",))],
+    "unknown_purpose": [NewValue("phone", "13812345678", ("fun",))],
+    "unknown_field": [NewValue("face", "x", ORDER)],
+    "malformed": [NewValue("phone", "", ORDER)],
+    "handle_needed": [NewValue("platform_recipient", "王小明 13812345678", ORDER)],
+    "gate:consent_missing": [NewValue("phone", "13812345678", ("marketing",))],
+}
+
+
+@pytest.mark.parametrize("reason", STORE_REFUSALS)
+def test_what_may_not_be_stored_is_refused_and_on_record(house: House, reason: str) -> None:
+    house.gate.refused[7, "marketing"] = "consent_missing"
+    values = STORE_REFUSALS[reason]
+    assert refusal(lambda: house.vault.writing.store(OPERATOR, 7, values)) == reason
+    assert [event.reason for event in house.refusals()] == [reason]
+    assert house.vault.reading.held(7) == []
+
+
+def test_the_table_itself_refuses_a_value_without_a_purpose(house: House) -> None:
+    cell = house.vault.parts.cells.of(ANN)[0]
+    with pytest.raises(sqlite3.IntegrityError, match="purposes"):
+        house.vault.parts.cells.add([cell._replace(person=7, purposes="")])
+
+
+def test_a_handle_of_a_platform_is_kept_as_it_is(house: House) -> None:
+    handle = NewValue("platform_recipient", "rcp_9fKq2-77ab==", ORDER)
+    house.vault.writing.store(OPERATOR, 7, [handle])
+    found = house.vault.reading.read(TO_DELIVER, 7, ["platform_recipient"], whole=True)
+    assert found == {"platform_recipient": "rcp_9fKq2-77ab=="}
+
+
+def test_a_purpose_that_needs_an_assessment_waits_for_it(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    security = msgspec.structs.replace(house.register.purposes["security"], needs_assessment=True)
+    house.vault.close()
+    house.register = msgspec.structs.replace(
+        house.register, purposes=house.register.purposes | {"security": security}
+    )
+    house.open()
+    values = [NewValue("phone", "13812345678", ("security",))]
+    assert refusal(lambda: house.vault.writing.store(OPERATOR, 7, values)) == "assessment_missing"
+    house.assessed = lambda purpose: purpose == "security"
+    house.reopen().writing.store(OPERATOR, 7, values)
+    assert [held.name for held in house.vault.reading.held(7)] == ["phone"]
+    house.vault.close()
+
+
+def wrong_purpose(house: House) -> None:
+    house.vault.reading.read(Asking(OPERATOR, "marketing"), BOB, ["phone"])
+
+
+def basis_expired(house: House) -> None:
+    house.days.day += 181
+    house.vault.reading.read(TO_DELIVER, ANN, ["phone"])
+
+
+def restricted(house: House) -> None:
+    house.vault.writing.restrict(OPERATOR, ANN, "asked_for")
+    house.vault.reading.read(TO_DELIVER, ANN, ["phone"])
+
+
+def gate_refuses(house: House) -> None:
+    house.gate.refused[ANN, "order_fulfilment"] = "consent_withdrawn"
+    house.vault.reading.read(TO_DELIVER, ANN, ["phone"])
+
+
+def not_held(house: House) -> None:
+    house.vault.reading.read(TO_DELIVER, 7, ["phone"])
+
+
+def personal_ticket(house: House) -> None:
+    house.vault.reading.read(TO_DELIVER._replace(ticket="for 13812345678"), ANN, ["phone"])
+
+
+@pytest.mark.parametrize(
+    ("attempt", "reason"),
+    [
+        (wrong_purpose, "wrong_purpose"),
+        (basis_expired, "basis_expired"),
+        (restricted, "restricted"),
+        (gate_refuses, "gate:consent_withdrawn"),
+        (not_held, "not_held"),
+        (personal_ticket, "personal_text"),
+    ],
+)
+def test_what_may_not_be_read_is_refused_and_on_record(
+    house: House, attempt: Callable[[House], None], reason: str
+) -> None:
+    assert refusal(lambda: attempt(house)) == reason
+    assert [event.reason for event in house.refusals()] == [reason]
+    assert [event for event in house.events() if isinstance(event, FieldsRead)] == []
+
+
+def test_what_is_restricted_is_read_for_what_the_law_asks_and_as_before_when_lifted(
+    house: House,
+) -> None:
+    house.vault.writing.restrict(OPERATOR, ANN, "asked_for")
+    read = house.vault.reading.read
+    assert read(Asking(OPERATOR, "trade_record"), ANN, ["trade_name"]) == {"trade_name": "安***"}
+    house.vault.writing.lift(OPERATOR, ANN, "asked_for")
+    assert read(TO_DELIVER, ANN, ["phone"]) == {"phone": "138****5678"}
+
+
+# -- somebody writes in the files ------------------------------------------------------------------
+
+
+def change(house: House, file: str, *statements: str) -> None:
+    """Change a closed vault's file as somebody with the disk would."""
+    house.vault.close()
+    connection = sqlite3.connect(house.folder / "vault" / file)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    house.open()
+
+
+def hexed(person: int) -> str:
+    return f"x'{person:016x}'"
+
+
+def swap(table: str, column: str, one: str, other: str) -> str:
+    """Two rows change places in one column."""
+    return (
+        f"UPDATE {table} SET {column} = (SELECT b.{column} FROM {table} b WHERE b.rowid <>"
+        f" {table}.rowid AND ({one} OR {other})) WHERE {one} OR {other}"
+    )
+
+
+ANNS_PHONE = f"(person = {hexed(ANN)} AND field = 'phone')"
+BOBS_PHONE = f"(person = {hexed(BOB)} AND field = 'phone')"
+ANNS_NAME = f"(person = {hexed(ANN)} AND field = 'name')"
+ANNS_KEY = f"(person = {hexed(ANN)} AND data_class = 2)"
+BOBS_KEY = f"(person = {hexed(BOB)} AND data_class = 2)"
+TAMPERINGS = {
+    "cell of another person": ("vault.db", swap("cell", "sealed", ANNS_PHONE, BOBS_PHONE)),
+    "cell of another field": ("vault.db", swap("cell", "sealed", ANNS_PHONE, ANNS_NAME)),
+    "key of another person": ("vault-keys.db", swap("slot", "wrapped", ANNS_KEY, BOBS_KEY)),
+    "cut short": ("vault.db", f"UPDATE cell SET sealed = substr(sealed, 1, 20) WHERE {ANNS_PHONE}"),
+    "a bit less": (
+        "vault.db", f"UPDATE cell SET sealed = substr(sealed, 1, 39) WHERE {ANNS_PHONE}"
+    ),
+    "a purpose added": (
+        "vault.db", f"UPDATE cell SET purposes = 'x@30000 ' || purposes WHERE {ANNS_PHONE}"
+    ),
+    "a longer life": (
+        "vault.db",
+        f"UPDATE cell SET purposes = 'marketing@30000 order_fulfilment@30000' WHERE {ANNS_PHONE}",
+    ),
+    "an older version": ("vault.db", f"UPDATE cell SET version = 2 WHERE {ANNS_PHONE}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", TAMPERINGS)
+def test_what_was_changed_in_the_files_does_not_open_and_is_on_record(
+    house: House, how: str
+) -> None:
+    change(house, *TAMPERINGS[how])
+    asked = ["phone", "name"]
+    assert refusal(lambda: house.vault.reading.read(TO_DELIVER, ANN, asked)) == "tampered"
+    read_whole = lambda: house.vault.reading.read(TO_DELIVER, ANN, asked, whole=True)  # noqa: E731
+    assert refusal(read_whole) == "tampered"
+    assert [(event.reason, event.person) for event in house.refusals()] == [
+        ("tampered", "a1a1000000000001")
+    ] * 2
+
+
+def test_a_purpose_that_was_written_over_another_is_refused_before_anything_opens(
+    house: House,
+) -> None:
+    change(
+        house, "vault.db",
+        f"UPDATE cell SET purposes = 'after_sales@30000' WHERE {ANNS_PHONE}",
+    )  # fmt: skip
+    assert refusal(lambda: house.vault.reading.read(TO_DELIVER, ANN, ["phone"])) == "wrong_purpose"
+    asking = Asking(OPERATOR, "after_sales")
+    assert refusal(lambda: house.vault.reading.read(asking, ANN, ["phone"])) == "tampered"
+
+
+def test_another_root_key_opens_nothing(house: House) -> None:
+    house.vault.close()
+    root = house.folder / "secrets" / "vault-root.key"
+    kept = root.read_bytes()
+    root.write_bytes(bytes(32))
+    with pytest.raises(RootKeyUnusable, match="another root key"):
+        house.open()
+    root.unlink()
+    with pytest.raises(RootKeyUnusable, match="is missing"):
+        house.open()
+    root.write_bytes(kept)
+    root.chmod(0o600)
+    house.open()
+
+
+# -- finding ---------------------------------------------------------------------------------------
+
+
+def test_a_person_is_found_by_any_spelling_of_a_value_and_that_is_on_record(house: House) -> None:
+    find = house.vault.reading.find
+    assert find(TO_DELIVER, "phone", "+86 138-1234-5678") == ANN
+    assert find(TO_DELIVER, "phone", "13800000000") == 0
+    found = [event for event in house.events() if isinstance(event, PersonFound)]
+    assert [(event.person, event.field) for event in found] == [
+        ("a1a1000000000001", "phone"), ("", "phone"),
+    ]  # fmt: skip
+    assert (
+        refusal(lambda: find(TO_DELIVER, "address", "浙江省杭州市西湖区文三路90号"))
+        == "not_indexed"
+    )
+
+
+def test_those_who_share_an_entry_are_told_apart_by_their_own_values(house: House) -> None:
+    index = house.vault.parts.index
+    bits = index.bits_of("phone", "8613812345678", 18)
+    entry = index.candidates("phone", bits)
+    assert entry == [ANN]
+    from tidegate.people.vault.blind_index import Entry
+
+    index.add([Entry("phone", bits, BOB, 2)])
+    assert index.candidates("phone", bits) == [ANN, BOB]
+    assert house.vault.reading.find(TO_DELIVER, "phone", "13812345678") == ANN
+
+
+# -- correcting and ends of purposes ---------------------------------------------------------------
+
+
+def test_a_corrected_value_takes_the_place_of_the_old_one_and_its_key(house: House) -> None:
+    house.vault.writing.store(OPERATOR, ANN, [NewValue("phone", "13700001111", ORDER)])
+    read = house.vault.reading.read
+    assert read(TO_DELIVER, ANN, ["phone"], whole=True) == {"phone": "13700001111"}
+    assert house.vault.reading.find(TO_DELIVER, "phone", "13812345678") == 0
+    assert house.vault.reading.find(TO_DELIVER, "phone", "13700001111") == ANN
+    keys = house.vault.parts.keys
+    assert (keys.key(ANN, 2, 1), keys.newest_number(ANN, 2)) == (None, 2)
+    assert read(TO_DELIVER, ANN, ["account"], whole=True) == {"account": "ann-of-the-lake"}
+
+
+def test_several_values_of_a_field_are_told_apart(house: House) -> None:
+    at_work = NewValue("address", "上海市黄浦区人民大道200号", ORDER, "work")
+    house.vault.writing.store(OPERATOR, ANN, [at_work])
+    assert house.vault.reading.read(TO_DELIVER, ANN, ["address"], whole=True) == {
+        "address": WHOLE["address"], "address:work": "上海市黄浦区人民大道200号",
+    }  # fmt: skip
+    erased = house.vault.erasing.erase_fields(OPERATOR, ANN, ["address:work"], "asked_for")
+    assert erased.erased == ("address:work",)
+    assert house.vault.reading.read(TO_DELIVER, ANN, ["address"], whole=True) == {
+        "address": WHOLE["address"]
+    }
+
+
+def test_values_go_when_their_last_purpose_is_over(house: House) -> None:
+    house.days.day = DAY + 180
+    assert house.vault.erasing.retain(0) == (0, 0, False)
+    house.days.day = DAY + 181  # orders are carried out; marketing runs for a year
+    assert house.vault.erasing.retain(0) == (2, 5, False)
+    assert [(one.name, one.purposes) for one in house.vault.reading.held(ANN)] == [
+        ("account", {"marketing": DAY + 365}), ("phone", {"marketing": DAY + 365}),
+        ("trade_name", {"trade_record": DAY + 1095}),
+    ]  # fmt: skip
+    assert house.vault.reading.held(BOB) == []
+    assert not house.vault.parts.keys.is_anybody(BOB)
+    asking = Asking(OPERATOR, "marketing")
+    assert house.vault.reading.read(asking, ANN, ["phone"], whole=True) == {"phone": "13812345678"}
+    house.days.day = DAY + 1096
+    assert house.vault.erasing.retain(0) == (1, 3, False)
+    assert not house.vault.parts.keys.is_anybody(ANN)
+
+
+# -- destroying ------------------------------------------------------------------------------------
+
+
+def test_erasing_leaves_what_a_statute_asks_to_keep_and_only_keeps_it(house: House) -> None:
+    erased = house.vault.erasing.erase(OPERATOR, ANN, "asked_for")
+    assert erased.erased == ("account", "address", "name", "phone")
+    assert erased.kept == (("trade_name", "trade_record", "电子商务法 31", DAY + 1095),)
+    assert [held.name for held in house.vault.reading.held(ANN)] == ["trade_name"]
+    restriction = house.vault.reading.restriction(ANN)
+    assert restriction is not None
+    assert house.vault.reading.find(TO_DELIVER, "phone", "13812345678") == 0
+    asking = Asking(OPERATOR, "trade_record")
+    assert house.vault.reading.read(asking, ANN, ["trade_name"], whole=True) == {
+        "trade_name": "安湖静波商行"
+    }
+
+
+def test_a_class_is_destroyed_alone(house: House) -> None:
+    house.vault.erasing.shred(OPERATOR, ANN, ["contact"], "consent_withdrawn")
+    assert [held.name for held in house.vault.reading.held(ANN)] == [
+        "account", "address", "name", "trade_name",
+    ]  # fmt: skip
+    assert house.vault.reading.find(TO_DELIVER, "phone", "13812345678") == 0
+    assert house.vault.reading.find(TO_DELIVER, "account", "ann-of-the-lake") == ANN
+
+
+def test_who_comes_back_is_not_buried_with_who_they_were(house: House) -> None:
+    house.vault.erasing.shred(OPERATOR, BOB, (), "asked_for")
+    house.vault.writing.store(OPERATOR, BOB, [NewValue("phone", "13655556666", ORDER)])
+    read = house.reopen().reading.read
+    assert read(TO_DELIVER, BOB, ["phone"], whole=True) == {"phone": "13655556666"}
+
+
+@pytest.mark.parametrize("grave", ["keys", "cells", "index"])
+def test_a_destruction_that_was_cut_off_is_finished_when_the_vault_is_opened(
+    house: House, monkeypatch: pytest.MonkeyPatch, grave: str
+) -> None:
+    kind = type(getattr(house.vault.parts, grave))
+    with monkeypatch.context() as patched:
+
+        def cut_off(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr(kind, "bury", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            house.vault.erasing.shred(OPERATOR, BOB, (), "asked_for")
+        for file in (house.vault.parts.keys, house.vault.parts.cells, house.vault.parts.index):
+            file.close()  # as a crash leaves them: nothing is noted as done
+        house.vault.parts.stream.close()
+    vault = house.open()
+    assert [one.person for one in vault.buried] == ["b0b0000000000002"]
+    assert vault.reading.held(BOB) == []
+    assert not vault.parts.keys.is_anybody(BOB)
+    assert vault.reading.find(TO_DELIVER, "phone", "13987654321") == 0
+    assert vault.reading.read(TO_DELIVER, ANN, ["phone"]) == {"phone": "138****5678"}
+
+
+@pytest.mark.parametrize("step", ["append", "replace_class", "end_replacing"])
+def test_a_replacement_that_was_cut_off_loses_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    parts = house.vault.parts
+    owner = {"append": parts.log, "replace_class": parts.cells, "end_replacing": parts.keys}[step]
+    with monkeypatch.context() as patched:
+
+        def cut_off(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr(type(owner), "note" if step == "append" else step, cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            house.vault.erasing.erase_fields(OPERATOR, ANN, ["name"], "asked_for")
+        for file in (parts.keys, parts.cells, parts.index):
+            file.close()
+        parts.stream.close()
+    read = house.open().reading.read
+    assert read(TO_DELIVER, ANN, ["account"], whole=True) == {"account": "ann-of-the-lake"}
+    assert house.vault.parts.keys.unfinished() == []
+    house.vault.erasing.erase_fields(OPERATOR, ANN, ["name"], "asked_for")
+    assert "name" not in [held.name for held in house.vault.reading.held(ANN)]
+    assert house.vault.parts.keys.key(ANN, 1, 1) is None
+
+
+def test_events_name_nobody(house: House) -> None:
+    house.vault.reading.read(TO_DELIVER, ANN, list(WHOLE)[:4], whole=True)
+    house.vault.reading.find(TO_DELIVER, "phone", "13812345678")
+    house.vault.erasing.erase(OPERATOR, ANN, "asked_for")
+    said = "".join(str(event) for event in house.events())
+    assert [value for value in WHOLE.values() if value in said] == []
+    kinds = [type(event) for event in house.events()]
+    assert kinds.count(FieldsStored) == 2
+    assert kinds.count(PersonShredded) == 1
