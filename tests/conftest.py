@@ -107,6 +107,17 @@ def pytest_terminal_summary(
                 area = report.nodeid.removeprefix("tests/").split("/", 1)[0]
                 seconds[area] += report.duration
                 tests[area] += report.when == "call"
+    figures = [
+        str(value)
+        for report in terminalreporter.stats.get("passed", ())
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "figure"
+    ]
+    if figures:
+        terminalreporter.section("figures that tests found")
+        for figure in figures:
+            terminalreporter.write_line(figure)
     terminalreporter.section("seconds by area, and its allotment in an ordinary run")
     for area in sorted(seconds):
         allotted = allotment_s.get(area)

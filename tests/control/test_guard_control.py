@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -44,27 +45,32 @@ def said_of(step: int, first: int) -> dict[str, str]:
     return dict(line.split("\t") for line in done.stdout.splitlines())
 
 
-def noticed(step: int, firsts: tuple[int, ...]) -> None:
-    """All of them, on two cores, with the score."""
+Record = Callable[[str, object], None]
+
+
+def noticed(step: int, firsts: tuple[int, ...], record_property: Record) -> None:
+    """All of them, on two cores; the score stands below the run (tests/conftest.py)."""
     with ThreadPoolExecutor(2) as pool:
         said = [
             row for rows in pool.map(lambda n: said_of(step, n), firsts) for row in rows.items()
         ]
     names = {name for first in firsts for name in NAMES[first::step]}
     killed = sum(verdict == "1" for name, verdict in said if name != "search: nothing")
-    print(f"mutants of the guard: {killed} of {len(names - {'search: nothing'})} noticed")
+    score = f"mutants of the guard: {killed} of {len(names - {'search: nothing'})} noticed"
+    record_property("figure", score)
+    print(score)  # for a run that fails, too
     assert dict(said) == dict.fromkeys(names, "1") | (
         {"search: nothing": "0"} if "search: nothing" in names else {}
     )
 
 
-def test_one_change_in_sixteen_is_noticed() -> None:
-    noticed(ORDINARY_STEP * 2, (3, 3 + ORDINARY_STEP))
+def test_one_change_in_sixteen_is_noticed(record_property: Record) -> None:
+    noticed(ORDINARY_STEP * 2, (3, 3 + ORDINARY_STEP), record_property)
 
 
 @pytest.mark.long
-def test_every_change_is_noticed() -> None:
-    noticed(2, (0, 1))
+def test_every_change_is_noticed(record_property: Record) -> None:
+    noticed(2, (0, 1), record_property)
 
 
 def test_every_module_that_proves_is_changed_somewhere() -> None:

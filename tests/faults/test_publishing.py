@@ -11,16 +11,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from tidegate import bootstrap
 from tidegate.desk.answers import Undecided
 from tidegate.domain.reasons import Reason
+from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.publishing import Checked, Terms
 from tidegate.pricing.standing import PricedSku, ShopPrices
 from tidegate.publishing.checker import ProcessChecker
 from tidegate.publishing.checking import CheckAsked
-from tidegate.publishing.service import NotPublishable
+from tidegate.publishing.publication import NotPublishable
 from tidegate.publishing.store import Draft, Drafts, DraftsUnavailable
 from tidegate.publishing.watching import TRIES
 from tidegate.record import facts as f
@@ -50,9 +52,15 @@ WISH: dict[str, Any] = {
 
 def said(*command: str, grace_s: float = 20.0) -> Checked:
     """What a checker with that process answers."""
-    done = asyncio.run(ProcessChecker(command, grace_s).check(ASKED))
-    assert done.version == 7
-    return done.checked
+
+    async def scene() -> Checked:
+        checker = ProcessChecker(command, grace_s)
+        done = await checker.check(ASKED)
+        await checker.close()
+        assert done.version == 7
+        return done.checked
+
+    return asyncio.run(scene())
 
 
 @pytest.mark.parametrize(("program", "why"), [
@@ -77,8 +85,70 @@ def test_a_program_that_is_not_there_is_unknown() -> None:
 
 
 def test_the_process_answers_what_the_guard_says() -> None:
-    asked = CheckAsked(ASKED.prices, NOW_MS, (promotion(),), 20.0)
-    assert asyncio.run(ProcessChecker().check(asked)).checked.verdict == "proved"
+    async def scene() -> None:
+        checker = ProcessChecker()
+        asked = msgspec.structs.replace(ASKED, budget_s=20.0)
+        for _ in range(2):
+            assert (await checker.check(asked)).checked.verdict == "proved"
+        assert checker.started == 1  # it stays, since it knows its last proofs
+        wrong = msgspec.structs.replace(asked, proposed=(promotion(end_ms=NOW_MS),))
+        with pytest.raises(PromotionsRefused, match="it ends before it starts"):
+            await checker.check(wrong)
+        assert (await checker.check(asked)).checked.verdict == "proved"
+        assert checker.started == 1
+        await checker.close()
+
+    asyncio.run(scene())
+
+
+async def begun(checker: ProcessChecker) -> None:
+    """Its process runs."""
+    async with asyncio.timeout(20):
+        while checker.running is None:  # noqa: ASYNC110 -- the checker tells nobody when it starts
+            await asyncio.sleep(0.005)
+
+
+def test_a_check_whose_process_was_killed_is_unknown_and_the_next_one_is_answered() -> None:
+    async def scene() -> None:
+        checker = ProcessChecker()
+        asked = msgspec.structs.replace(ASKED, budget_s=20.0)
+        first = asyncio.create_task(checker.check(asked))
+        await begun(checker)
+        checker.running.kill()
+        assert (await first).checked.verdict == "unknown"
+        assert (await checker.check(asked)).checked.verdict == "proved"
+        assert checker.started == 2
+        await checker.close()
+
+    asyncio.run(scene())
+
+
+def test_a_check_that_nobody_waits_for_any_more_answers_no_other() -> None:
+    async def scene() -> None:
+        checker = ProcessChecker()
+        asked = msgspec.structs.replace(ASKED, budget_s=20.0)
+        left = asyncio.create_task(checker.check(asked))
+        await begun(checker)
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        below = msgspec.structs.replace(asked, proposed=(promotion(pay_bp=100),))
+        assert (await checker.check(below)).checked.verdict == "below_floor"
+        await checker.close()
+
+    asyncio.run(scene())
+
+
+def test_a_checker_that_nobody_asks_gives_its_memory_back() -> None:
+    async def scene() -> None:
+        checker = ProcessChecker(idle_s=0.0)
+        asked = msgspec.structs.replace(ASKED, budget_s=20.0)
+        for started in (1, 2):
+            assert (await checker.check(asked)).checked.verdict == "proved"
+            process = checker.running
+            assert (await process.wait(), checker.started) == (0, started)
+        await checker.close()
+
+    asyncio.run(scene())
 
 
 def test_a_check_that_died_still_has_a_name_and_two_people_may_take_it_on(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tidegate.pricing.promotion import Promotion, Scope
 from tidegate.pricing.publishing import Checked
 from tidegate.publishing.checking import CheckAsked, CheckDone, checked
 from tidegate.publishing.guarding import price_guard
-from tidegate.publishing.service import ForceWish
+from tidegate.publishing.publication import ForceWish
 from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.record import facts as f
 
@@ -45,6 +45,9 @@ class HandChecker:
     def __init__(self) -> None:
         self.asked: list[CheckAsked] = []
         self.says: Checked | None = None
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
     async def check(self, asked: CheckAsked) -> CheckDone:
         """The answer."""

@@ -126,7 +126,7 @@ def cost(prices: ShopPrices, *skus: str, choices: tuple[str, ...] = ()) -> int:
 
 
 def test_the_floor_is_the_higher_of_the_two() -> None:
-    assert floors_by_code(shop(), with_allowances=True) == {"A": 500, "B": 1_200, "N": 0}
+    assert floors_by_code(shop()) == {"A": 500, "B": 1_200, "N": 0}
 
 
 def test_a_new_sku_without_a_cost_is_left_out_of_a_promotion_for_everything() -> None:
@@ -167,7 +167,7 @@ def test_a_suspended_coupon_leads_nowhere() -> None:
 def test_the_hash_of_what_was_checked_moves_with_everything_that_it_rests_on() -> None:
     def named(prices: ShopPrices, wanted: Promotion) -> str:
         book = proposed_book(prices, (wanted,), NOW_MS)
-        return configuration_hash(book, floors_by_code(prices, with_allowances=False), (wanted,))
+        return configuration_hash(book, floors_by_code(prices), (wanted,))
 
     red = (PricedSku("A", 1_000, 500, 600), *shop().skus[1:])
     dearer = (PricedSku("A", 1_001, 500), *shop().skus[1:])

@@ -22,7 +22,7 @@ from tidegate.pricing.publishing import (
     Counterexample,
     Terms,
 )
-from tidegate.publishing.service import NotPublishable
+from tidegate.publishing.publication import NotPublishable
 from tidegate.record import facts as f
 
 

@@ -67,6 +67,7 @@ class DeskProcess:
             self.paths.root, self.shops, self.access.authenticator, self.clock, policy
         )
         for name, prices in self.prices.items():
+            prices.service.received = self.views[name].received
             self.upkeep.tell(name, prices.watching.remark)
         self.channels: dict[str, ShopChannels] = {}
         self._packed: asyncio.AbstractServer | None = None

@@ -25,7 +25,7 @@ from tidegate.people.identity import IdentityUnavailable
 from tidegate.people.normalise import IdentityMalformed
 from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.publishing import TermsRefused
-from tidegate.publishing.service import DraftMissing, NotPublishable
+from tidegate.publishing.publication import DraftMissing, NotPublishable
 from tidegate.publishing.store import DraftsUnavailable, TooManyDrafts
 
 _RETRY_SOON_S = 1.0

@@ -8,14 +8,14 @@ its hash but in none of its rules: no choice and no coupon leads to them.
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 
 import msgspec
 
+from tidegate.pricing.buyers import Axes, holds_for
 from tidegate.pricing.checks import problems_in
 from tidegate.pricing.compiling import compile_rule, in_order
 from tidegate.pricing.problems import PromotionsRefused
-from tidegate.pricing.promotion import Buyer, Buyers, Promotion, Sku
+from tidegate.pricing.promotion import Buyer, Promotion, Sku
 from tidegate.pricing.result import Quote
 from tidegate.pricing.rule import UNITS
 from tidegate.pricing.scopes import Scopes
@@ -80,14 +80,18 @@ class PriceBook:
         key = (bisect_right(self.edges_ms, time_ms), self._axes.place_of(buyer))
         mask = self._views.get(key)
         if mask is None:
-            mask = mask_of(
-                rule.place
-                for rule, promotion in zip(self.rules, self.promotions, strict=True)
-                if rule.start_ms <= time_ms < rule.end_ms and holds_for(promotion.buyers, buyer)
-            )
+            mask = self.on_at(time_ms) & self.open_to(buyer)
             if len(self._views) < VIEWS_MAX:
                 self._views[key] = mask
         return mask
+
+    def on_at(self, time_ms: int) -> int:
+        """The promotions whose window holds the moment."""
+        return mask_of(rule.place for rule in self.rules if rule.start_ms <= time_ms < rule.end_ms)
+
+    def open_to(self, buyer: Buyer) -> int:
+        """The promotions whose conditions hold for the buyer."""
+        return mask_of(k for k, p in enumerate(self.promotions) if holds_for(p.buyers, buyer))
 
     def time_cells(self) -> tuple[int, ...]:
         """A moment of every stretch of time in which the same promotions are on."""
@@ -97,51 +101,8 @@ class PriceBook:
         """A buyer of every class that any promotion tells apart, at any time."""
         classes: dict[int, Buyer] = {}
         for buyer in self._axes.buyers():
-            mask = mask_of(k for k, p in enumerate(self.promotions) if holds_for(p.buyers, buyer))
-            classes.setdefault(mask, buyer)
+            classes.setdefault(self.open_to(buyer), buyer)
         return tuple(classes.values())
-
-
-class Axes:
-    """The words that any promotion asks of a buyer; every other word counts as none."""
-
-    def __init__(self, promotions: Sequence[Promotion]) -> None:
-        buyers = [promotion.buyers for promotion in promotions]
-        self.news = any(condition.new is not None for condition in buyers)
-        self.levels = frozenset(word for condition in buyers for word in condition.levels)
-        self.regions = frozenset(word for condition in buyers for word in condition.regions)
-        self.channels = frozenset(word for condition in buyers for word in condition.channels)
-
-    def place_of(self, buyer: Buyer) -> Buyer:
-        """The buyer with only what a promotion asks for."""
-        return Buyer(
-            self.news and buyer.new,
-            buyer.level if buyer.level in self.levels else "",
-            buyer.region if buyer.region in self.regions else "",
-            buyer.channel if buyer.channel in self.channels else "",
-        )
-
-    def buyers(self) -> Iterable[Buyer]:
-        """Every combination of the words, in a fixed order."""
-        return (
-            Buyer(*words)
-            for words in product(
-                (False, True) if self.news else (False,),
-                ("", *sorted(self.levels)),
-                ("", *sorted(self.regions)),
-                ("", *sorted(self.channels)),
-            )
-        )
-
-
-def holds_for(condition: Buyers, buyer: Buyer) -> bool:
-    """Whether every condition that is set holds for the buyer."""
-    return (
-        (condition.new is None or condition.new == buyer.new)
-        and (not condition.levels or buyer.level in condition.levels)
-        and (not condition.regions or buyer.region in condition.regions)
-        and (not condition.channels or buyer.channel in condition.channels)
-    )
 
 
 def mask_of(places: Iterable[int]) -> int:

@@ -5,9 +5,11 @@ alone can break is refused by its type (`tidegate.pricing.effects`); the kinds' 
 `tidegate.pricing.effect_checks`. Nothing here looks at prices that come out: that is the guard's.
 """
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from tidegate.pricing.buyers import CLASSES_MAX, Axes, words_in
 from tidegate.pricing.compiling import SINGLE_UNIT_KINDS, order_key, phase_of
 from tidegate.pricing.effect_checks import Found, effect_problems
 from tidegate.pricing.effects import BundlePrice, FreeShipping, Gift
@@ -41,11 +43,30 @@ def catalogue_problems(promotions: Sequence[Promotion], scopes: Scopes) -> Itera
 
 def own_problems(promotion: Promotion, scopes: Scopes) -> Iterator[Found]:
     """What is wrong with one promotion by itself."""
+    yield from code_problems(promotion)
     if promotion.end_ms <= promotion.start_ms:
         yield ("end",), "it ends before it starts, or at once", "set an end after the start"
     yield from scope_problems(promotion, scopes)
     yield from limit_problems(promotion)
     yield from effect_problems(promotion, scopes)
+
+
+def codes_of(promotion: Promotion) -> list[tuple[tuple[str, ...], str]]:
+    """The words that lead to a promotion, each with its place."""
+    words: list[tuple[tuple[str, ...], str]] = [(("code",), promotion.code)]
+    if promotion.coupon is not None and promotion.coupon.code is not None:
+        words.append((("coupon", "code"), promotion.coupon.code))
+    return words
+
+
+def code_problems(promotion: Promotion) -> Iterator[Found]:
+    """Words that a person reads as another one: full width, spaces, signs that nobody sees."""
+    for path, word in codes_of(promotion):
+        plain = "".join(unicodedata.normalize("NFKC", word).split())
+        if word != plain or not word.isprintable():
+            shown = "".join(sign for sign in plain if sign.isprintable())
+            why = f"the code {word!r} has full-width letters, spaces or signs that nobody sees"
+            yield path, why, f"write {shown}"
 
 
 def scope_problems(promotion: Promotion, scopes: Scopes) -> Iterator[Found]:
@@ -102,14 +123,17 @@ def together_problems(promotions: Sequence[Promotion]) -> list[Problem]:
     problems = []
     owners: dict[str, str] = {}
     for promotion in promotions:
-        words: list[tuple[tuple[str, ...], str]] = [(("code",), promotion.code)]
-        if promotion.coupon is not None and promotion.coupon.code is not None:
-            words.append((("coupon", "code"), promotion.coupon.code))
-        for path, word in words:
-            if word in owners:
-                why = f"the code {word} is used by {owners[word]} already"
+        for path, word in codes_of(promotion):
+            alike = word.casefold()  # nobody tells them apart at a till
+            if alike in owners:
+                why = f"the code {word} is used by {owners[alike]} already"
                 problems.append(Problem(promotion.code, path, why, "give each its own code"))
-            owners.setdefault(word, promotion.code)
+            owners.setdefault(alike, promotion.code)
+    classes = Axes(promotions).count
+    if classes > CLASSES_MAX:
+        most = max(promotions, key=lambda one: words_in(one.buyers))
+        why = f"the promotions tell {classes:,} kinds of buyers apart, at most {CLASSES_MAX:,} do"
+        problems.append(Problem(most.code, ("buyers",), why, "name fewer levels and regions"))
     by_code = {promotion.code: promotion for promotion in promotions}
     for promotion in promotions:
         found = reference_problems(promotion, by_code)

@@ -18,6 +18,10 @@ Verdict = Literal["proved", "below_floor", "unknown"]
 PROVED: Final = "proved"
 BELOW_FLOOR: Final = "below_floor"
 UNKNOWN: Final = "unknown"
+BoundKind = Literal["floor", "list_collar", "median_collar"]
+FLOOR: Final = "floor"
+LIST_COLLAR: Final = "list_collar"
+MEDIAN_COLLAR: Final = "median_collar"
 EXCEPTIONS_MAX = 200  # more SKUs than that share one exception, with the lowest floor of them
 EXCEPTION_MS_MAX = 30 * 86_400_000
 GOING_LIVE_LEAD_MS = 60_000  # the check of going live begins so long before the start
@@ -42,6 +46,7 @@ class Counterexample(msgspec.Struct, frozen=True, omit_defaults=True):
     choices: tuple[str, ...] = ()
     receipt: tuple[str, ...] = ()
     receipt_zh: tuple[str, ...] = ()
+    bound: BoundKind = FLOOR  # what `floor_fen` is: the floor, or a collar that is higher
 
 
 class Checked(msgspec.Struct, frozen=True, omit_defaults=True):

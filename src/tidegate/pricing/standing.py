@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from tidegate.pricing.book import PriceBook
-from tidegate.pricing.guard.floors import Floors
+from tidegate.pricing.checks import PROMOTIONS_MAX
 from tidegate.pricing.problems import PromotionsRefused
-from tidegate.pricing.promotion import Promotion, Sku
+from tidegate.pricing.promotion import Promotion, Sku, canonical
+
+TOO_MANY = f"{PROMOTIONS_MAX:,} promotions stand already"
 
 _decode = msgspec.json.Decoder(Promotion).decode
 
@@ -84,20 +86,9 @@ def catalogue_of(prices: ShopPrices) -> tuple[Sku, ...]:
     )
 
 
-def floors_by_code(prices: ShopPrices, *, with_allowances: bool) -> dict[str, int]:
-    """Each SKU's floor; `with_allowances`: no higher than what two people approved."""
-    floors = {sku.code: sku.floor_fen for sku in prices.skus}
-    if with_allowances:
-        for one in prices.allowances:
-            if one.sku in floors:
-                floors[one.sku] = min(floors[one.sku], one.floor_fen)
-    return floors
-
-
-def floors_for(book: PriceBook, floors: Mapping[str, int], line_units_max: int) -> Floors:
-    """The floors in the order of a book's SKU numbers."""
-    fen = tuple(floors.get(sku.code, 0) for sku in book.skus)
-    return Floors(fen, line_units_max=max(1, line_units_max))
+def floors_by_code(prices: ShopPrices) -> dict[str, int]:
+    """Each SKU's floor, whatever was approved."""
+    return {sku.code: sku.floor_fen for sku in prices.skus}
 
 
 def standing_of(prices: ShopPrices, now_ms: int) -> Standing:
@@ -105,7 +96,8 @@ def standing_of(prices: ShopPrices, now_ms: int) -> Standing:
     promotions = [_decode(document) for document in prices.documents]
     kept = [one for one in promotions if one.end_ms > now_ms and one.code not in prices.paused]
     skus = catalogue_of(prices)
-    left_out: dict[str, str] = {}
+    left_out = {one.code: TOO_MANY for one in kept[PROMOTIONS_MAX:]}
+    del kept[PROMOTIONS_MAX:]
     while True:
         settled = settle(kept, skus)
         kept_codes = {one.code for one in settled}
@@ -157,6 +149,26 @@ def standing_book(prices: ShopPrices, now_ms: int) -> tuple[PriceBook, Standing]
     """The book that the desk prices with."""
     standing = standing_of(prices, now_ms)
     return PriceBook(standing.promotions, catalogue_of(prices), prices.version), standing
+
+
+def without_excepted(
+    prices: ShopPrices, proposed: Sequence[Promotion], now_ms: int
+) -> PriceBook | None:
+    """The book without the promotions that sell under exceptions; None where there are none.
+
+    What two people approved of one promotion is no leave for another: so the others are judged
+    without it too, at their own floors.
+    """
+    codes = {one.code for one in proposed}
+    excepted = {one.promotion for one in prices.allowances} - codes
+    if not excepted:
+        return None
+    documents = [one for one in prices.documents if _decode(one).code not in codes]
+    documents += [canonical(one).decode() for one in proposed]
+    rest = msgspec.structs.replace(
+        prices, documents=tuple(documents), paused=(prices.paused - codes) | excepted
+    )
+    return standing_book(rest, now_ms)[0]
 
 
 def proposed_book(prices: ShopPrices, proposed: Sequence[Promotion], now_ms: int) -> PriceBook:

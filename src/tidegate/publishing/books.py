@@ -6,10 +6,12 @@ given out.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 import structlog
 
 from tidegate.engine import layout as lo
@@ -44,11 +46,13 @@ class Key(NamedTuple):
 
     version: int
     groups: tuple[list[int], ...]
+    line_units_max: int  # of an order: more units may reach lower prices
 
     def is_same(self, other: "Key") -> bool:
         """By identity: equal lists may be different groups' at different times, never the same."""
         return (
             self.version == other.version
+            and self.line_units_max == other.line_units_max
             and len(self.groups) == len(other.groups)
             and all(one is there for one, there in zip(self.groups, other.groups, strict=True))
         )
@@ -71,7 +75,21 @@ def key_of(desk: DeskSeen) -> Key:
     """What the present prices depend on."""
     machine = desk.machine
     version = int(machine.state.scalars[lo.PRICING_VERSION])
-    return Key(version, tuple(machine.catalogue.group_skus.values()))
+    line_units_max = int(machine.state.scalars[lo.QUANTITY_MAX_ORDER])
+    return Key(version, tuple(machine.catalogue.group_skus.values()), line_units_max)
+
+
+def surroundings_of(desk: DeskSeen) -> str:
+    """What prices depend on that moves no pricing version, as a hash: groups, and units of a line.
+
+    An engine that knows nothing of documents cannot refuse what was checked before those moved.
+    """
+    machine = desk.machine
+    cat = machine.catalogue
+    groups = {code: cat.group_skus.get(number, ()) for code, number in cat.groups.items()}
+    line_units_max = int(machine.state.scalars[lo.QUANTITY_MAX_ORDER])
+    said = msgspec.json.encode((sorted(groups.items()), line_units_max))
+    return hashlib.sha256(said).hexdigest()
 
 
 def exceptions_of(machine: Any, now_ms: int) -> list[tuple[str, str, int, int, bool]]:  # noqa: ANN401  a Machine or its view

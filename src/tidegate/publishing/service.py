@@ -6,7 +6,8 @@ Never: a draft, a check or a proposal changes a price.
 """
 
 import asyncio
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -25,38 +26,36 @@ from tidegate.pricing.publishing import (
     PROVED,
     SHADOWED,
     Allowed,
-    Checked,
-    Counterexample,
-    Terms,
-    configuration_hash,
     exceptions_for,
 )
 from tidegate.pricing.standing import (
     ShopPrices,
-    floors_by_code,
-    proposed_book,
 )
-from tidegate.publishing.books import PriceBooks
+from tidegate.publishing.books import PriceBooks, surroundings_of
+from tidegate.publishing.bounds import COLLAR
 from tidegate.publishing.budgets import rule_codes, rules_of
 from tidegate.publishing.checker import Checker
-from tidegate.publishing.checking import CheckAsked, CheckDone
+from tidegate.publishing.checking import CheckAsked, CheckDone, unknown
+from tidegate.publishing.publication import (
+    DraftMissing,
+    ForceWish,
+    NotPublishable,
+    Proposed,
+    Publication,
+    checked_of,
+    digest_of,
+    publication_of,
+)
 from tidegate.publishing.store import Draft, Drafts
 from tidegate.record import facts as f
 
 CHECK_BUDGET_S = 12.0  # two of them, one after the other, are shorter than a caller waits
 PROPOSAL_TTL_MS = 86_400_000
-PUBLICATION = b'{"publication":'
 NOTE_HALF = 99  # two reasons share a note of 200
 
+Received = Callable[[int], Mapping[int, int]]  # now -> SKU number -> fen of a unit; reads files
+
 log = structlog.get_logger("tidegate.publishing")
-
-
-class DraftMissing(Exception):
-    """There is no draft of that code."""
-
-
-class NotPublishable(Exception):
-    """The draft is not as far as that; the message says what comes first."""
 
 
 class DeskGiven(Protocol):
@@ -84,27 +83,6 @@ class Proposing(Protocol):
         """Keep it for a second person."""
 
 
-class Publication(msgspec.Struct, frozen=True):
-    """What the second person reads and approves: all of it stands behind one digest."""
-
-    code: str
-    document: str
-    digest: str
-    expected_version: int
-    verdict: str
-    why: str
-    counterexample: Counterexample | None
-    exceptions: tuple[Allowed, ...]
-    expires_ms: int
-    reason: str
-
-
-class Proposed(msgspec.Struct, frozen=True):
-    """The form of a proposal's content."""
-
-    publication: Publication
-
-
 class Publishing:
     """See the module. Lives on the desk's loop."""
 
@@ -115,6 +93,7 @@ class Publishing:
         self.books = books
         self.drafts = drafts
         self.checker = checker
+        self.received: Received | None = None  # None: nobody counts what is sold
 
     # -- drafts -----------------------------------------------------------------------------------
 
@@ -144,21 +123,40 @@ class Publishing:
     async def check(self, code: str) -> Draft:
         """Ask the guard. Raises DraftMissing, PromotionsRefused."""
         draft = await self.get(code)
-        prices = self.books.facts()
+        prices, surroundings = self.books.facts(), surroundings_of(self.desk)
         if draft.shadow_channel:
             prices = await self._with_shadows(prices, draft.shadow_channel)
         now_ms = self.desk.machine.now_ms
-        asked = CheckAsked(prices, now_ms, (draft.promotion,), CHECK_BUDGET_S)
-        done = await self.checker.check(asked)
+        asked = CheckAsked(prices, now_ms, (draft.promotion,), CHECK_BUDGET_S, COLLAR)
+        done = await self._asked_with_medians(asked)
         if not done.digest:  # the check died; what it was to look at still has its name
             digest = await asyncio.to_thread(digest_of, asked)
             done = msgspec.structs.replace(done, digest=digest)
+        done = msgspec.structs.replace(done, surroundings=surroundings)
         now = await self.get(code)
         if now.promotion != draft.promotion:
             raise NotPublishable("the draft changed while it was checked: check it again")
         state = SHADOWED if draft.shadow_channel else CHECKED
         kept = msgspec.structs.replace(now, state=state, check=done, proposal="")
         return await asyncio.to_thread(self.drafts.put, kept)
+
+    async def _asked_with_medians(self, asked: CheckAsked) -> CheckDone:
+        """The guard's answer, held against what was received of late too."""
+        try:
+            medians_fen = await self._medians()
+        except (OSError, sqlite3.Error) as error:  # the collar cannot be asked: nothing is proved
+            log.exception("medians_unread", shop=self.desk.shop)
+            why = f"what was received in the last 30 days cannot be read ({error})"
+            return unknown(why, "", asked.prices.version)
+        return await self.checker.check(msgspec.structs.replace(asked, medians_fen=medians_fen))
+
+    async def _medians(self) -> dict[str, int]:
+        """What a unit of each SKU brought, by the median of the last 30 days; by code."""
+        if self.received is None:
+            return {}
+        numbers = await asyncio.to_thread(self.received, self.desk.machine.now_ms)
+        codes = self.desk.machine.catalogue.sku_codes
+        return {codes[number]: fen for number, fen in numbers.items() if number < len(codes)}
 
     async def _with_shadows(self, prices: ShopPrices, channel: str) -> ShopPrices:
         """What stands at a platform: the promotions that were entered for it, and no others."""
@@ -188,16 +186,24 @@ class Publishing:
             digest=done.digest,
             expected_version=version,
         )
+        self._require(done.surroundings)
         answer = await self.desk.command(command, command_id, *people)
         await self._settled(draft, answer)
         await self._drop_rules(draft.promotion, answer, command_id, people)
         return answer
 
+    def _require(self, surroundings: str) -> None:
+        """Raise NotPublishable where groups or bounds moved since, which moves no version."""
+        if surroundings != surroundings_of(self.desk):
+            raise NotPublishable(
+                "a group, or how many units an order may have, changed since: check it again"
+            )
+
     async def propose(
         self,
         approvals: Proposing,
         principal: Principal,
-        wish: "ForceWish",
+        wish: ForceWish,
     ) -> Proposal:
         """The first person's word on what was not proved. Raises what `publish` raises."""
         draft = await self.get(wish.code)
@@ -221,6 +227,7 @@ class Publishing:
             exceptions=tuple(allowed),
             expires_ms=wish.expires_ms,
             reason=wish.reason,
+            surroundings=done.surroundings,
         )
         proposal = await asyncio.to_thread(
             approvals.propose,
@@ -261,6 +268,9 @@ class Publishing:
         promotion = msgspec.json.decode(publication.document, type=Promotion)
         try:
             version = await self._put_rules(promotion, publication.expected_version, base, people)
+            there = self.desk.machine.catalogue.published.get(publication.code)
+            if there != publication.document:  # else it is in force, and the word is given again
+                self._require(publication.surroundings)
         except NotPublishable:
             await self._end(publication.exceptions, base, people)
             raise
@@ -328,56 +338,3 @@ class Publishing:
         elif answer.reason == Reason.PRICING_MOVED:
             again = msgspec.structs.replace(draft, state=DRAFT, check=None, proposal="")
             await asyncio.to_thread(self.drafts.put, again)
-
-
-class ForceWish(msgspec.Struct, frozen=True):
-    """What the first of two people wants of what was not proved."""
-
-    code: str
-    digest: str
-    reason: str
-    terms: Terms
-    expires_ms: int
-    request_id: str = ""
-
-
-def checked_of(draft: Draft, digest: str, now_ms: int) -> CheckDone:
-    """The check that somebody read, which must be the draft's last. Raises NotPublishable."""
-    if draft.promotion.end_ms <= now_ms:
-        raise NotPublishable("its window is over: set another end")
-    if draft.shadow_channel:
-        raise NotPublishable("it is set up at a platform: nothing of it is published here")
-    if draft.check is None:
-        raise NotPublishable("check it first")
-    if draft.check.digest != digest:
-        raise NotPublishable("it was checked again since: read the answer, and name its digest")
-    return draft.check
-
-
-def digest_of(asked: CheckAsked) -> str:
-    """What was checked, as one hash. Raises PromotionsRefused."""
-    book = proposed_book(asked.prices, asked.proposed, asked.now_ms)
-    floors = floors_by_code(asked.prices, with_allowances=False)
-    return configuration_hash(book, floors, asked.proposed)
-
-
-def is_publication(content: bytes) -> bool:
-    """Whether a proposal is about publishing."""
-    return content.startswith(PUBLICATION)
-
-
-def publication_of(content: bytes) -> Publication:
-    """What a proposal is about."""
-    return msgspec.json.decode(content, type=Proposed).publication
-
-
-def summary(checked: Checked) -> str:
-    """A verdict in one line."""
-    if checked.counterexample is None:
-        return checked.verdict if not checked.why else f"{checked.verdict}: {checked.why}"
-    found = checked.counterexample
-    lines = ", ".join(f"{units} × {sku}" for sku, units in found.lines)
-    return (
-        f"{checked.verdict}: {lines} leaves {found.receivable_fen} fen for {found.sku}, "
-        f"its floor is {found.floor_fen}"
-    )

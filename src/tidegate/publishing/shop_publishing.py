@@ -35,4 +35,5 @@ class ShopPublishing:
     async def stop(self) -> None:
         """End the watch and give the file back; before the desk stops."""
         await self.watching.stop()
+        await self.service.checker.close()
         self.drafts.close()

@@ -1,4 +1,5 @@
-"""publishing.db: drafts on their way to the journal, and promotions of other shops' back offices.
+"""publishing.db: drafts on their way to the journal, promotions of platforms' back offices, and why
+the guard paused what it paused.
 
 Always one durable statement a change. What is in force stands in the journal alone; if this file is
 lost, drafts are lost and nothing that sells changes.
@@ -34,6 +35,16 @@ SCHEMA = Schema(
                     proposal TEXT NOT NULL,
                     author BLOB NOT NULL,
                     changed_at_ms INTEGER NOT NULL
+                ) STRICT""",
+            ),
+        ),
+        Migration(
+            2,
+            (
+                """CREATE TABLE pause (
+                    code TEXT PRIMARY KEY,
+                    why TEXT NOT NULL,
+                    paused_at_ms INTEGER NOT NULL
                 ) STRICT""",
             ),
         ),
@@ -109,6 +120,23 @@ class Drafts:
             found = self._one(code) is not None
             self._execute("DELETE FROM draft WHERE code = ?", (code,))
         return found
+
+    def keep_pause(self, code: str, why: str) -> None:
+        """Remember why the guard paused a promotion: the journal has the pause, this the words."""
+        with self._lock:
+            row = (code, why, self._now_ms())
+            self._execute("INSERT OR REPLACE INTO pause VALUES (?, ?, ?)", row)
+
+    def pauses(self) -> dict[str, str]:
+        """What the guard paused and why, the oldest first; some may have been resumed since."""
+        with self._lock:
+            rows = self._execute("SELECT code, why FROM pause ORDER BY paused_at_ms, code")
+        return dict(rows)
+
+    def drop_pause(self, code: str) -> None:
+        """It was resumed."""
+        with self._lock:
+            self._execute("DELETE FROM pause WHERE code = ?", (code,))
 
     def _one(self, code: str) -> Draft | None:
         rows = self._execute("SELECT * FROM draft WHERE code = ?", (code,))

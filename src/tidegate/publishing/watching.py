@@ -16,13 +16,17 @@ from tidegate.pricing.promotion import canonical
 from tidegate.pricing.publishing import GOING_LIVE_LEAD_MS, PROVED, Checked, to_pause
 from tidegate.pricing.standing import ShopPrices, standing_of
 from tidegate.publishing.books import Key, exceptions_of, facts_of, key_of
+from tidegate.publishing.bounds import COLLAR
 from tidegate.publishing.checking import CheckAsked
-from tidegate.publishing.service import CHECK_BUDGET_S, Publishing, summary
+from tidegate.publishing.publication import summary
+from tidegate.publishing.service import CHECK_BUDGET_S, Publishing
 from tidegate.record import facts as f
 
 LOOK_S = 0.5
 TRIES = 3  # of a check that gives no answer, before what it was about is paused
 SYSTEM = 0  # the actor of what nobody asked for
+# A median moves by itself: it is asked before publishing, and stops nothing that was published.
+LIST_COLLAR = msgspec.structs.replace(COLLAR, median_bp=0)
 
 log = structlog.get_logger("tidegate.publishing")
 
@@ -36,6 +40,7 @@ class Watching:
         self._fault = ""  # the watch itself failed
         self._told = ""  # what the last look found beside
         self._paused: dict[str, str] = {}  # what the guard paused, and why
+        self._is_recalled = False
         self._now_ms = now_ms
         self._key: Key | None = None
         self._looked_ms = 0
@@ -46,11 +51,12 @@ class Watching:
 
     def remark(self) -> str:
         """What people should know; a pause is told until somebody has ended it."""
-        machine = self.publishing.desk.machine
-        for code in list(self._paused):
-            if code not in paused_codes(machine):
-                del self._paused[code]
-        words = [f"promotion {code} was paused: {why}" for code, why in self._paused.items()]
+        paused = paused_codes(self.publishing.desk.machine)
+        words = [
+            f"promotion {code} was paused: {why}"
+            for code, why in self._paused.items()
+            if code in paused
+        ]
         return "; ".join(part for part in (self._fault, *words, self._told) if part)
 
     def start(self) -> None:
@@ -62,6 +68,18 @@ class Watching:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _recall(self) -> None:
+        """Why what is paused still was paused, by this process or the one before."""
+        self._paused = await asyncio.to_thread(self.publishing.drafts.pauses) | self._paused
+        self._is_recalled = True
+
+    async def _forget_resumed(self) -> None:
+        """What somebody ended is told no more, here and after a restart."""
+        paused = paused_codes(self.publishing.desk.machine)
+        for code in [code for code in self._paused if code not in paused]:
+            del self._paused[code]
+            await asyncio.to_thread(self.publishing.drafts.drop_pause, code)
 
     async def _run(self) -> None:
         while True:
@@ -84,6 +102,9 @@ class Watching:
         due = any(self._looked_ms < edge <= now_ms for edge in self._edges())
         if not (moved or due or self._tries):
             return False
+        if not self._is_recalled:
+            await self._recall()
+        await self._forget_resumed()
         if not desk.machine.catalogue.published:
             self._done(key, now_ms, "")
             self._allowed_then = allowed
@@ -91,7 +112,8 @@ class Watching:
         prices = facts_of(desk, now_ms)
         standing = standing_of(prices, now_ms)
         # From the lead on a window counts as begun; proofs cover every moment of it anyhow.
-        done = await self.publishing.checker.check(CheckAsked(prices, now_ms, (), CHECK_BUDGET_S))
+        asked = CheckAsked(prices, now_ms, (), CHECK_BUDGET_S, LIST_COLLAR)
+        done = await self.publishing.checker.check(asked)
         self.checks += 1
         if done.checked.counterexample is None and done.checked.verdict != PROVED:
             self._tries += 1
@@ -142,6 +164,7 @@ class Watching:
             # Once a version: the same finding at the same prices pauses it once.
             await desk.command(command, f"guard-{prices.version}-{code}", SYSTEM)
             self._paused[code] = summary(checked)
+            await asyncio.to_thread(self.publishing.drafts.keep_pause, code, summary(checked))
 
     async def _shadows(self, prices: ShopPrices, now_ms: int) -> list[str]:
         """Check again what platforms were set to; only told, since nothing here can stop it."""
@@ -156,9 +179,8 @@ class Watching:
             there = msgspec.structs.replace(
                 prices, documents=documents, paused=frozenset(), allowances=()
             )
-            done = await self.publishing.checker.check(
-                CheckAsked(there, now_ms, (), CHECK_BUDGET_S)
-            )
+            asked = CheckAsked(there, now_ms, (), CHECK_BUDGET_S, LIST_COLLAR)
+            done = await self.publishing.checker.check(asked)
             if done.checked.verdict != PROVED:
                 words = f"promotions at {channel}: {summary(done.checked)}"
                 log.error("shadow_not_proved", shop=self.publishing.desk.shop, why=words)

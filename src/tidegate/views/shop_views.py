@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from tidegate.journal.follow import BATCH, JournalReader
 from tidegate.record.entry import HEAD_BYTES, aligned, read_head
-from tidegate.views import figures, stock
+from tidegate.views import figures, received, stock
 from tidegate.views.events import Event
 from tidegate.views.file import ORDERS, SCHEMA, file_identity, read_cursor, read_views
+from tidegate.views.gathered import MINUTE_MS
 from tidegate.views.listeners import Listeners
 from tidegate.views.names import Names
 from tidegate.views.parts import load_codecs
@@ -122,6 +123,11 @@ class ShopViews:
         """Figures by SKU over these minutes, the one with most units first."""
         with self._side.reading() as connection:
             return figures.sku_figures(connection, from_minute, to_minute)
+
+    def received(self, now_ms: int) -> dict[int, int]:
+        """By SKU number what a unit brought, the median of the 30 days before; fen. Reads files."""
+        with self._side.reading() as connection:
+            return received.medians(connection, now_ms // MINUTE_MS)
 
     def reasons(self, from_minute: int, to_minute: int) -> list[figures.ReasonCount]:
         """How often each reason was given in these minutes."""

@@ -28,7 +28,7 @@ from tidegate.pricing.publishing import Terms, base_of, phase_of
 from tidegate.pricing.receipt import CHINESE as RECEIPT_CHINESE
 from tidegate.pricing.receipt import ENGLISH as RECEIPT_ENGLISH
 from tidegate.pricing.receipt import receipt
-from tidegate.publishing.service import ForceWish
+from tidegate.publishing.publication import ForceWish
 from tidegate.publishing.store import Draft
 from tidegate.publishing.watching import paused_codes
 from tidegate.record import facts as f

@@ -14,7 +14,7 @@ from tidegate.http.errors import NOT_FOUND, UNPROCESSABLE, Problem
 from tidegate.http.ids import check_note
 from tidegate.http.order_lines import moment_ms
 from tidegate.http.proposals import proposal_id, shown_proposal
-from tidegate.publishing.service import is_publication
+from tidegate.publishing.publication import is_publication
 from tidegate.record import facts as f
 
 PROPOSAL_TTL_MS = 86_400_000

@@ -12,9 +12,10 @@ from tidegate.pricing.guard.answers import Answer, BelowFloor, Lowest, Proved, U
 from tidegate.pricing.guard.components import Component, components_of
 from tidegate.pricing.guard.floors import Floors
 from tidegate.pricing.guard.pricer import Pricer
-from tidegate.pricing.guard.prove import EXACT_SKUS_MAX, Nodes, Prover, Row
+from tidegate.pricing.guard.prove import BY_BOUND, EXACT_SKUS_MAX, Nodes, Prover, Row
 from tidegate.pricing.guard.rest_search import Beside
-from tidegate.pricing.guard.scenes import scenes_of
+from tidegate.pricing.guard.scenes import TooManyScenes, scenes_of
+from tidegate.pricing.guard.search import NOTHING_KNOWN
 from tidegate.pricing.guard.since import unchanged
 from tidegate.pricing.guard.smallest import smallest_of
 
@@ -47,7 +48,11 @@ def check(
     `is_over`: whether the caller's time is up; what is open then is unknown.
     """
     assert len(floors.fen) == len(book.skus), "a floor for every SKU"
-    prover = Prover(Pricer(book, floors), scenes_of(book), is_over, nodes)
+    try:
+        scenes = scenes_of(book)
+    except TooManyScenes:
+        return nothing_known(book, floors)
+    prover = Prover(Pricer(book, floors), scenes, is_over, nodes)
     rows: dict[int, Row] = {}
     if before is not None:
         rows = unchanged(before.beside, before.floors, before.rows, prover.beside, floors)
@@ -62,6 +67,14 @@ def check(
     prove_crowds(prover, crowds, rows, below)
     whole = tuple(rows[sku] for sku in range(len(book.skus)))
     return Checked(answer_of(prover, whole), book, floors, whole, len(whole) - kept, prover.beside)
+
+
+def nothing_known(book: PriceBook, floors: Floors) -> Checked:
+    """Nothing could be looked at: every SKU is open."""
+    rows = tuple(Row(NOTHING_KNOWN, None, BY_BOUND) for _ in book.skus)
+    lowest = tuple(Lowest(row.fen, is_reached=False) for row in rows)
+    answer = Unknown(tuple(range(len(rows))), lowest)
+    return Checked(answer, book, floors, rows, len(rows), Beside(book))
 
 
 def prove_component(prover: Prover, component: Component, rows: dict[int, Row]) -> int:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from tidegate.pricing.guard.components import Component
 from tidegate.pricing.guard.lines import S
 from tidegate.pricing.guard.pricer import Pricer
-from tidegate.pricing.guard.rest_search import Beside, RestSearch
+from tidegate.pricing.guard.rest_search import NOWHERE, Beside, RestSearch
 from tidegate.pricing.guard.scenes import Scene, among
-from tidegate.pricing.guard.search import Effort, Found, Result, Search
+from tidegate.pricing.guard.search import NOTHING_KNOWN, Effort, Found, Result, Search
 
 EXACT_SKUS_MAX = 4  # in a component that is searched with all its SKUs at once
 SEARCHED_SKUS_MAX = 8  # in a component that is searched so where nothing else decides
@@ -76,8 +76,12 @@ class Prover:
         """One bound over every basket at once."""
         mask = self.book.masks[sku]
         search = RestSearch(self.pricer, sku, self.scenes_among(mask), self.beside.whole(mask))
-        fen = min(search.bound(root, sku) for root in search.roots(sku)) // S
-        return Row(fen, None, BY_BOUND)
+        lowest = NOWHERE
+        for root in search.roots(sku):
+            if self.is_over():
+                return Row(NOTHING_KNOWN, None, BY_BOUND)
+            lowest = min(lowest, search.bound(root, sku))
+        return Row(lowest // S, None, BY_BOUND)
 
     def in_component(self, sku: int, component: Component) -> Row:
         """Every basket of a small component: the lowest price, or at least the floor."""

@@ -11,6 +11,12 @@ from tidegate.pricing.book import PriceBook
 from tidegate.pricing.promotion import Buyer, Room
 
 GONE = Room(units=0, money_fen=0, uses=0)
+SCENES_MAX = 200_000  # moments times classes of buyers; beyond that nothing is proved
+HELD_AGAINST = 256  # scenes with the most promotions; leaving none out is right too, only slower
+
+
+class TooManyScenes(Exception):
+    """More moments and buyers than anybody could look at."""
 
 
 class Scene(NamedTuple):
@@ -25,13 +31,20 @@ class Scene(NamedTuple):
 def scenes_of(book: PriceBook) -> tuple[Scene, ...]:
     """A scene for each different pair of masks, the first moment and buyer that have it.
 
-    One has no promotion at all: list prices, after the last window has ended.
+    One has no promotion at all: list prices, after the last window has ended. Raises
+    TooManyScenes.
     """
     free = book.chosen_mask | book.may_run_out_mask
     found: dict[tuple[int, int], Scene] = {}
+    moments: dict[int, int] = {}
     for time_ms in book.time_cells():
-        for buyer in book.buyer_classes():
-            mask = book.active_mask(buyer, time_ms)
+        moments.setdefault(book.on_at(time_ms), time_ms)
+    classes = [(book.open_to(buyer), buyer) for buyer in book.buyer_classes()]
+    if len(moments) * len(classes) > SCENES_MAX:
+        raise TooManyScenes
+    for on, time_ms in moments.items():
+        for open_to, buyer in classes:
+            mask = on & open_to
             masks = (mask & ~free, mask & free)
             if masks not in found:
                 found[masks] = Scene(time_ms, buyer, *masks)
@@ -48,7 +61,7 @@ def among(scenes: Iterable[Scene], reach: int) -> list[Scene]:
             seen[key] = scene._replace(must=key[0], may=key[1])
     kept: list[Scene] = []
     for scene in sorted(seen.values(), key=lambda s: -(s.must | s.may).bit_count()):
-        if not any(is_among(scene, other) for other in kept):
+        if not any(is_among(scene, other) for other in kept[:HELD_AGAINST]):
             kept.append(scene)
     return kept
 

@@ -18,6 +18,7 @@ from tidegate.pricing.guard.pricer import Pricer, Units
 from tidegate.pricing.guard.scenes import Scene
 from tidegate.pricing.price import LINES_MAX
 
+NOTHING_KNOWN = -(1 << 100)  # certified where time was up before anything could be shown
 NEAR = 8  # units are split first while the most are over so many times the fewest
 POINTS_MAX = 4  # a box of so few baskets and sets is priced, not enclosed
 Box = tuple[tuple[int, int], ...]  # for each SKU of the component, fewest and most units
@@ -48,6 +49,11 @@ class Effort:
         self.nodes_left = nodes
         self._is_over = is_over
         self._over = False
+
+    def is_over(self) -> bool:
+        """Whether the caller's time is up."""
+        self._over = self._over or self._is_over()
+        return self._over
 
     def spent(self) -> bool:
         """Count a node; whether it was one too many."""
@@ -140,6 +146,8 @@ class Search:
         certified: int | None = None
         count = 0
         for root in self.roots(target):
+            if effort.is_over():
+                return Result(NOTHING_KNOWN, None, is_whole=False)
             heapq.heappush(heap, (self.bound(root, target), count := count + 1, root))
         while heap:
             bound, _, node = heap[0]
