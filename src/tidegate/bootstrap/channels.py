@@ -4,6 +4,7 @@ Always: made for a shop that this process serves. Never: opens anything when it 
 """
 
 import asyncio
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tidegate.bootstrap.channel_shop import ServedShop
@@ -11,7 +12,9 @@ from tidegate.bootstrap.following import reader_of
 from tidegate.bootstrap.shops import OpenShop
 from tidegate.channels.adapters.bridge import Bridge
 from tidegate.channels.adapters.folder import Exports, FolderOrders, FolderStock, FolderWarehouse
-from tidegate.channels.connection import Connection
+from tidegate.channels.adapters.vendure import Vendure
+from tidegate.channels.adapters.vendure_session import credentials_of
+from tidegate.channels.connection import Connection, Settings
 from tidegate.channels.journal_orders import JournalOrders
 from tidegate.channels.ledger import Ledger
 from tidegate.channels.running import Ends, ShopChannels
@@ -45,6 +48,17 @@ def open_ends(connected: Connection, paths: ShopPaths, served: ServedShop, zone:
             stock_of_file, states_of_file, served.now_ms, connected.settings.encoding,
         )  # fmt: skip
         return Ends(FolderOrders(exports), FolderStock(exports), FolderWarehouse(exports))
+    if connected.adapter == "vendure":
+        return vendure_ends(connected.settings, served)
     key = paths.channel_key(connected.channel).read_bytes()
     bridge = Bridge(connected.settings.address, key, served.now_ms)
     return Ends(bridge, bridge, bridge.warehouse())
+
+
+def vendure_ends(settings: Settings, served: ServedShop) -> Ends:
+    """A Vendure's three ends; its password is read when a session is opened."""
+    password_file = Path(settings.password_file)
+    vendure = Vendure(
+        settings.address, lambda: credentials_of(settings.user, password_file), served.now_ms
+    )
+    return Ends(vendure.orders, vendure.stock, vendure.warehouse)

@@ -10,6 +10,7 @@ READ = "2026-11-23"
 PRIMARY = "the platform's developer documentation, stored copy"
 THIRD = "a third party's copy of the platform's documentation"
 TRADE = "trade knowledge, to be verified"
+OWN_VENDURE = "docs/reference/vendure.md"
 OURS = "docs/reference/channel-bridge.md"
 
 
@@ -27,6 +28,11 @@ def own(value: object) -> Cell:  # type: ignore[type-arg]
     """A cell that this project defines."""
     mark: Mark = "own"
     return Cell(value, OURS, "2026-11-24", mark)
+
+
+def shipped(value: object, what: str) -> Cell:  # type: ignore[type-arg]
+    """A cell of Vendure, read in the package that the tests run."""
+    return Cell(value, f"the package @vendure/core 3.7.3: {what}", "2026-11-24", "V")
 
 
 UNKNOWN: Cell = Cell(None)  # type: ignore[type-arg]
@@ -132,13 +138,20 @@ TABLE: tuple[Capabilities, ...] = (
     ),
     marketplace(
         "vendure", "Vendure", "Vendure",
-        deducts_stock=Cell(
-            "paid",
-            "its source at 8f5496a26: allocated when payment is authorised or settled",
-            READ,
-            "V",
+        deducts_stock=shipped(
+            "placed", "an order counts as placed, and is allocated, when its payment is there"
         ),
-        stock_update=Cell("set", "its source at 8f5496a26: stock on hand is set", READ, "V-"),
-        identity=Cell("whole", TRADE, READ, "K"),
+        restores_stock=shipped("platform", "cancelling releases what was allocated"),
+        stock_update=shipped("set", "the Admin API sets levels and thresholds, it adds nothing"),
+        takes_reduction_in_campaign=shipped("yes", "promotions lock no stock"),
+        seller_closes=shipped("any", "cancelOrder"),
+        refund_route=shipped("refundOrder, by the seller", "its Admin API"),
+        order_feed=shipped("poll", "orders by the moment of their last change"),
+        identity=shipped("whole", "a customer's id; a guest has one for each e-mail address"),
+        address=shipped("plain", "its orders' shipping address"),
+        application=Cell(
+            "an administrator of its own: docs/reference/vendure.md", OWN_VENDURE, "2026-11-24",
+            "own",
+        ),
     ),
 )  # fmt: skip

@@ -4,17 +4,19 @@ Always: a connection names a kind of the capability table and an adapter that ex
 a key; that is a file of its own among the shop's secrets.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from tidegate.channels.adapters.vendure_session import admin_address, credentials_of
 from tidegate.channels.capabilities import capabilities_of
 from tidegate.channels.ledger import Ledger
 from tidegate.channels.offers import OfferTerms
 from tidegate.record.lines import KEY_KINDS
 
-Adapter = Literal["bridge", "push", "folder"]
+Adapter = Literal["bridge", "push", "folder", "vendure"]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
 
 
@@ -30,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     terms: OfferTerms = OfferTerms()
     phone: Annotated[str, Meta(max_length=64)] = ""  # whom to call at the platform
     hands_over: bool = True  # released orders go to the warehouse behind this adapter
+    user: Annotated[str, Meta(max_length=128)] = ""  # of a shop system's administrator
+    password_file: Annotated[str, Meta(max_length=1024)] = ""  # never the password itself
 
     def verified_bits(self) -> int:
         """Bit k: the channel vouches for keys of kind k."""
@@ -53,6 +57,9 @@ def put_connection(
     capabilities_of(kind)
     if adapter == "bridge" and not settings.address.startswith(("http://", "https://")):
         raise ValueError("a bridge needs its address: http(s)://host")
+    if adapter == "vendure":
+        admin_address(settings.address)
+        credentials_of(settings.user, Path(settings.password_file or "?"))
     with ledger.writing() as connection:
         connection.execute(
             "INSERT INTO connection (channel, kind, adapter, settings) VALUES (?, ?, ?, ?)"

@@ -43,7 +43,7 @@ def connect(
     channel: Channel,
     shop: ShopName,
     kind: Annotated[str, typer.Option(help="row of docs/reference/channels.md")] = "webhook",
-    adapter: Annotated[str, typer.Option(help="bridge, push or folder")] = "push",
+    adapter: Annotated[str, typer.Option(help="bridge, push, folder or vendure")] = "push",
     address: Annotated[str, typer.Option(help="of a bridge: http(s)://host")] = "",
     settings: Annotated[str, typer.Option(help="more settings, JSON")] = "{}",
     store: Store = DEFAULT_STORE,
@@ -64,7 +64,8 @@ def connect(
             capabilities_of(kind)
         except (msgspec.ValidationError, TypeError, LookupError) as wrong:
             raise ValueError(str(wrong)) from None
-        key, is_new = channel_key(store, shop, channel)
+        has_key = checked != "vendure"  # it is asked as a user of its own
+        key, is_new = channel_key(store, shop, channel) if has_key else (b"", False)
         put_connection(ledger, channel, kind, checked, wanted)
     shown = key.hex() if is_new else ""
     if as_json:
