@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.domain.yaml_nodes import Node
 from tidegate.pricing.deals import deal, every_deal
 from tidegate.pricing.words import (
     Unclear,
@@ -19,7 +20,6 @@ from tidegate.pricing.words import (
     plain,
     share_bp,
 )
-from tidegate.pricing.yaml_nodes import Node
 
 
 @dataclass(frozen=True)

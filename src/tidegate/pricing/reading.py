@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from tidegate.domain.yaml_nodes import Node, YamlRefused, parse
 from tidegate.pricing.book import PriceBook
 from tidegate.pricing.fields import (
     COMMON_FIELDS,
@@ -26,7 +27,6 @@ from tidegate.pricing.fields import (
 from tidegate.pricing.problems import Problem, PromotionsRefused
 from tidegate.pricing.promotion import Promotion, Sku
 from tidegate.pricing.words import FEN, YUAN, Unclear, Zone, fixed_zone, offset_min
-from tidegate.pricing.yaml_nodes import Node, YamlRefused, parse
 
 Path = tuple[str | int, ...]
 FILE_FIELDS = ("money_unit", "utc_offset", "skus", "promotions")

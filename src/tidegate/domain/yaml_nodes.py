@@ -64,7 +64,7 @@ class Builder:
         while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
             event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
-            raise YamlRefused(0, "the file is empty", "write promotions: and a list")
+            raise YamlRefused(0, "the file is empty", "write key: value")
         node = self._node(event, 0)
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
