@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.channels.alarms import SHOWS_MORE
 from tidegate.channels.capabilities import capabilities_of
 from tidegate.channels.feeds import Feed, FeedState, FeedTerms
 from tidegate.channels.offers import OfferTerms, target, to_show
-from tidegate.channels.stock_out import REFUSED, SHOWS_MORE, StockOut, Told, put_offers
+from tidegate.channels.stock_out import REFUSED, StockOut, Told, put_offers
 from tidegate.record import facts as f
 from tidegate.testing.outside import Faults, Marketplace
 

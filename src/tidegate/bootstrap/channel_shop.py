@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tidegate.channels.asking import SPACE
 from tidegate.channels.ports import Free, Key
-from tidegate.desk.answers import DeskUnready, ManyDecided
+from tidegate.desk.answers import CommandAnswer, DeskUnready, ManyDecided
 from tidegate.desk.desk import Desk
 from tidegate.desk.order_states import order_states
 from tidegate.engine.layout import SHOP_FLAGS
 from tidegate.people.normalise import IdentityMalformed, normalise
+from tidegate.record.facts import Command
 from tidegate.record.lines import NO_SKU, Array
 
 ANSWER_S = 60.0
@@ -28,12 +30,18 @@ EXCHANGE_MAX = 4096
 class ServedShop:
     """See `channels.ports.Shop`."""
 
-    def __init__(self, desk: Desk, exchanged: Exchanged, loop: asyncio.AbstractEventLoop) -> None:
-        """`exchanged` gives durable tokens of keys; `loop` is the desk's."""
+    def __init__(
+        self, desk: Desk, exchanged: Exchanged, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        """`exchanged` gives durable tokens of keys; `loop` is the desk's, or comes by `lives_on`."""
         self._desk = desk
         self._exchanged = exchanged
         self._loop = loop
         self.order_key = desk.order_key
+
+    def lives_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The desk's loop is there; before it every call says that the shop is being opened."""
+        self._loop = loop
 
     def now_ms(self) -> int:
         """The shop's time."""
@@ -66,35 +74,53 @@ class ServedShop:
         usable = [key for key, does in zip(keys, identifies, strict=True) if does]
         found: list[int] = []
         for at in range(0, len(usable), EXCHANGE_MAX):
-            found += self._on_loop(self._exchange(usable[at : at + EXCHANGE_MAX]))
+            found += self.on_loop(self._exchange(usable[at : at + EXCHANGE_MAX]))
         tokens = iter(found)
         return [next(tokens) if does else 0 for does in identifies]
 
     def place_rows(self, rows: Array) -> ManyDecided:
         """Record and judge facts."""
-        return self._on_loop(self._placed(rows))
+        return self.on_loop(self._placed(rows))
 
     def operate(self, rows: Array) -> ManyDecided:
         """Decide operations."""
-        return self._on_loop(self._operated(rows))
+        return self.on_loop(self._operated(rows))
 
     def states(self, keys: Sequence[Key]) -> list[str]:
         """How orders stand."""
-        return self._on_loop(self._states(keys))
+        return self.on_loop(self._states(keys))
 
     def free(self, channel: str, skus: Sequence[str]) -> list[Free]:
         """What the channel's pool has, as of a durable record."""
         wanted = tuple(skus)
-        return self._on_loop(self._durably(lambda: self._cells(channel, wanted)))
+        return self.on_loop(self._durably(lambda: self._cells(channel, wanted)))
 
     def available(self, channel: str, skus: Sequence[str]) -> list[int]:
         """Units that the channel could sell now, as of a durable record; 0 while stopped."""
         wanted = tuple(skus)
-        return self._on_loop(self._durably(lambda: self._available(channel, wanted)))
+        return self.on_loop(self._durably(lambda: self._available(channel, wanted)))
+
+    def command(self, command: Command, command_id: str, actor: int) -> int:
+        """Decide a command, once under its id; its reason."""
+        answer = self.on_loop(self._commanded(command, f"{SPACE}\0{command_id}", actor))
+        return int(answer.reason)
+
+    def pool_of(self, channel: str) -> str:
+        """The pool that a channel sells from."""
+        catalogue = self._desk.catalogue
+        number = catalogue.channel_number(channel)
+        if number is None:
+            return ""
+        pool = int(self._desk.machine.state.channels[number]["pool"])
+        return next(code for code, at in catalogue.pools.items() if at == pool)
 
     # -- on the loop -----------------------------------------------------------------------------
 
-    def _on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+    def on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine on the desk's loop comes to. Raises DeskUnready where it does not."""
+        if self._loop is None:
+            work.close()
+            raise DeskUnready("the shop is being opened")
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result(ANSWER_S)
         except TimeoutError:
@@ -108,6 +134,9 @@ class ServedShop:
 
     async def _operated(self, rows: Array) -> ManyDecided:
         return await self._desk.operate(rows)
+
+    async def _commanded(self, command: Command, name: str, actor: int) -> CommandAnswer:
+        return await self._desk.command(command, name, actor)
 
     async def _states(self, keys: Sequence[Key]) -> list[str]:
         return order_states(self._desk.machine, keys)

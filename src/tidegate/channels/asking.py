@@ -12,6 +12,7 @@ import numpy as np
 
 from tidegate.channels.ports import Key, Shop
 from tidegate.desk.answers import DeskBusy, DeskUnready, ManyDecided, Undecided
+from tidegate.record.facts import Command
 from tidegate.record.lines import ALL_LINES, OPERATION, Array
 
 PATIENCE = 40
@@ -37,6 +38,10 @@ class Asking:
     def placed(self, rows: Array) -> ManyDecided:
         """The same, with where the decisions stand on record."""
         return self._patiently(lambda: self.shop.place_rows(rows))
+
+    def command(self, command: Command, command_id: str, actor: int = 0) -> int:
+        """The reason of a command, once under its id. `actor` 0: nobody but Tidegate."""
+        return self._patiently(lambda: self.shop.command(command, command_id, actor))
 
     def operate(self, rows: Array) -> Array:
         """One OUTCOME an operation, in pieces that the desk takes."""

@@ -29,10 +29,10 @@ SECOND = (
     """CREATE TABLE price_read (
         channel TEXT, sku TEXT, at_ms INTEGER NOT NULL, read_fen INTEGER, price_fen INTEGER,
         PRIMARY KEY (channel, sku)) WITHOUT ROWID""",
-    # Starts of promotions that were looked at: when prices were read, how many orders compared.
+    # Starts of promotions that were looked at: when prices were read, which orders were compared.
     """CREATE TABLE price_start (
         channel TEXT, promotion TEXT, start_ms INTEGER, read_ms INTEGER NOT NULL DEFAULT 0,
-        compared INTEGER NOT NULL DEFAULT 0, upto INTEGER NOT NULL DEFAULT 0,
+        compared TEXT NOT NULL DEFAULT '[]',
         PRIMARY KEY (channel, promotion, start_ms)) WITHOUT ROWID""",
     # `state`: asked, lowering, draining, done, refused.
     """CREATE TABLE recall (

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from tidegate.channels.feed_order import FeedPage
 from tidegate.desk.answers import ManyDecided
+from tidegate.record.facts import Command
 from tidegate.record.lines import Array
 
 Key = tuple[int, int]
@@ -67,6 +68,42 @@ class Shop(Protocol):
     def available(self, channel: str, skus: Sequence[str]) -> list[int]:
         """Units of SKUs that the channel could sell now, as of a durable record; 0 if stopped."""
 
+    def command(self, command: Command, command_id: str, actor: int) -> int:
+        """Decide a command, once under its id; its reason. `actor` 0: nobody but Tidegate."""
+
+    def pool_of(self, channel: str) -> str:
+        """The pool that a channel sells from; "" where the shop has no such channel."""
+
+
+class OurPrice(NamedTuple):
+    """What one unit of a SKU costs a buyer here, what the merchant receives, and its floor."""
+
+    price_fen: int
+    receivable_fen: int
+    floor_fen: int
+
+
+class PromotionStart(NamedTuple):
+    """A published promotion begins."""
+
+    promotion: str
+    start_ms: int
+
+
+class OurPrices(Protocol):
+    """What the shop's own price engine says."""
+
+    def of(self, channel: str, skus: Sequence[str], at_ms: int) -> dict[str, OurPrice]:
+        """One unit of each SKU at a moment; a SKU that has no price is left out."""
+
+    def receivable_fen(
+        self, channel: str, lines: Sequence[tuple[str, int]], at_ms: int
+    ) -> int | None:
+        """What the merchant receives for a basket at a moment; None where it has no price."""
+
+    def starts(self, from_ms: int, to_ms: int) -> list[PromotionStart]:
+        """Promotions that begin in [from, to)."""
+
 
 class Unanswered(Exception):
     """The outside did not answer: whether it did what was asked is unknown."""
@@ -121,6 +158,23 @@ class StockTarget(Protocol):
 
     def end_activity(self) -> None:
         """End the running promotion. Raises RefusedOutside or Unanswered."""
+
+
+class PriceSource(Protocol):
+    """Where the price that a buyer would pay (到手价) is read."""
+
+    def read_prices(self, items: Sequence[str], not_before_ms: int) -> dict[str, int]:
+        """Fen for one unit of each item, no older than a moment; what cannot be read is left out.
+
+        Raises Unanswered, and RefusedOutside where this channel tells no prices.
+        """
+
+
+class OrderCloser(Protocol):
+    """Where the seller may close orders."""
+
+    def close_orders(self, numbers: Sequence[str]) -> "list[Taken]":
+        """Ask the channel to close orders. Raises Unanswered, RefusedOutside."""
 
 
 AtWarehouse = Literal["waiting", "held", "gone", "absent"]

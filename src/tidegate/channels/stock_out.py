@@ -13,47 +13,28 @@ from typing import NamedTuple
 
 import msgspec
 
+from tidegate.channels.alarms import OFF_SHELF, RATIOS, Alarms
 from tidegate.channels.capabilities import Capabilities
 from tidegate.channels.feeds import Feed, FeedState
 from tidegate.channels.ledger import Ledger
+from tidegate.channels.offer_rows import Offer, OfferRows
 from tidegate.channels.offers import OfferTerms, target
 from tidegate.channels.ports import (
     Pushed,
     RefusedOutside,
     Shop,
-    Shown,
     StockChange,
     StockTarget,
     Unanswered,
 )
+from tidegate.channels.shares import Peers, SharedShelves, over_all, room, scaled
 
 WHOLE = OfferTerms()
-NEVER_SHOWN = Shown(0, listed=True)  # what a channel does not know yet
 PIECE_MAX = 500  # changes of one call
 REFUSED = "reduction_refused"
 DELIST_REFUSED = "delist_refused"
-SHOWS_MORE = "shows_more_than_granted"
 REFUSED_AGAIN_MS = 60_000
 READ_EVERY_MS = 300_000
-FIELDS = (
-    "sku, item, terms, shown, listed, push_id, pushing, is_increment, is_unknown, read_ms, fault"
-)
-
-
-class Offer(NamedTuple):
-    """One SKU of a channel, as the ledger holds it."""
-
-    sku: str
-    item: str
-    terms: str
-    shown: int
-    listed: int
-    push_id: int
-    pushing: int | None
-    is_increment: int
-    is_unknown: int
-    read_ms: int
-    fault: str
 
 
 class Told(NamedTuple):
@@ -79,8 +60,13 @@ class StockOut:
         feed: Feed,
         kind: Capabilities,
         terms: OfferTerms = WHOLE,
+        shelves: SharedShelves | None = None,
     ) -> None:
+        """`shelves`: what channels that sell from one pool may show together; None = no others."""
         self.channel = channel
+        self._alarms = Alarms(ledger)
+        self._rows = OfferRows(channel, ledger)
+        self._shelves = shelves or SharedShelves(ledger, shop)
         self._ledger = ledger
         self._shop = shop
         self._stock = stock
@@ -118,54 +104,62 @@ class StockOut:
 
     def _settle(self, now_ms: int, counts: dict[str, int]) -> None:
         """Read back pushes that nobody answered for."""
-        lost = self._offers("pushing IS NOT NULL")
+        lost = self._rows.waiting("pushing IS NOT NULL")
         if lost:
             counts["read"] += len(lost)
-            self._take_readings(lost, self._stock.read([offer.item for offer in lost]), now_ms)
+            self._rows.take_readings(lost, self._stock.read([offer.item for offer in lost]), now_ms)
 
-    def _take_readings(self, offers: Sequence[Offer], found: dict[str, Shown], now_ms: int) -> None:
-        """What it shows is what it may sell; sales from before are not taken off again."""
-        rows = []
-        for offer in offers:
-            shown = found.get(offer.item, None if offer.read_ms else NEVER_SHOWN)
-            if shown is not None:
-                rows.append((shown.quantity, int(shown.listed), now_ms, self.channel, offer.sku))
-        with self._ledger.writing() as connection:
-            connection.executemany(
-                "UPDATE offer SET shown = ?, listed = ?, read_ms = ?, pushing = NULL,"
-                " is_unknown = 1 WHERE channel = ? AND sku = ?",
-                rows,
-            )
+    def read_soon(self) -> None:
+        """Compare everything with the next turn: a promotion has begun."""
+        self._next_read_ms = 0
 
     def _read_now_and_then(self, now_ms: int, counts: dict[str, int]) -> None:
-        """Compare everything now and then: somebody may have changed a quantity over there."""
+        """Compare everything now and then: somebody may have changed something over there."""
         if now_ms < self._next_read_ms:
             return
         self._next_read_ms = now_ms + READ_EVERY_MS
-        offers = self._offers("pushing IS NULL")
+        offers = self._rows.waiting("pushing IS NULL")
         for at in range(0, len(offers), PIECE_MAX):
             part = offers[at : at + PIECE_MAX]
             found = self._stock.read([offer.item for offer in part])
             counts["read"] += len(part)
-            now = {offer.sku: offer for offer in self._offers("pushing IS NULL")}
-            more = [
-                offer
-                for offer in part
-                if offer.item in found and found[offer.item].quantity > now[offer.sku].shown
-            ]
-            self._take_readings(more, found, now_ms)
-            self._blame([offer.sku for offer in more], SHOWS_MORE)
+            now = {offer.sku: offer for offer in self._rows.waiting("pushing IS NULL")}
+            same = [now[offer.sku] for offer in part if offer.sku in now]
+            self._rows.compare(same, found, now_ms)
 
     # -- what has changed ------------------------------------------------------------------------
 
     def _push(self, now_ms: int, feed: FeedState, counts: dict[str, int]) -> None:
-        offers = self._offers("pushing IS NULL")
+        caught_up_ms = now_ms - feed.lag_ms if feed.is_current else 0
+        peers = self._shelves.peers(self.channel, now_ms)
+        if not peers.channels:
+            wanted, _ = self._wanted(now_ms, feed, peers)
+            self._push_all(wanted, caught_up_ms, counts)
+            return
+        try:
+            with self._shelves.turns:
+                wanted, units = self._wanted(now_ms, feed, peers)
+                wanted = self._beside_others(wanted, units, peers)
+                self._shelves.reserve(self.channel, {o.sku: goal for o, goal in wanted})
+            self._push_all(wanted, caught_up_ms, counts)
+        finally:
+            self._shelves.free(self.channel)
+        if sku := over_all(peers, [offer.sku for offer, _ in wanted]):
+            figures = {"sku": sku, "pool": peers.pool, "ratio_bp": peers.ratios_bp[sku]}
+            self._alarms.raise_one(self.channel, RATIOS, now_ms, figures=figures)
+
+    def _wanted(
+        self, now_ms: int, feed: FeedState, peers: Peers
+    ) -> tuple[list[tuple[Offer, int]], dict[str, int]]:
+        """What is to be shown otherwise than it is, and what the pool has of each SKU."""
+        offers = self._rows.waiting("pushing IS NULL")
         available = self._available(offers)
         may_retry = now_ms >= self._next_refused_ms
         caught_up_ms = now_ms - feed.lag_ms if feed.is_current else 0
         wanted: list[tuple[Offer, int]] = []
         for offer, units in zip(offers, available, strict=True):
-            goal = target(units, offer.shown, self._terms_of(offer), feed,
+            own = scaled(units, peers.ratios_bp.get(offer.sku, 0))
+            goal = target(own, offer.shown, self._terms_of(offer), feed,
                           self._feed.terms.silent_ms)  # fmt: skip
             if offer.is_unknown and caught_up_ms <= offer.read_ms:
                 goal = min(goal, offer.shown)
@@ -175,6 +169,25 @@ class StockOut:
                 wanted.append((offer, goal))
         if may_retry:
             self._next_refused_ms = now_ms + REFUSED_AGAIN_MS
+        skus = [offer.sku for offer in offers]
+        return wanted, dict(zip(skus, available, strict=True))
+
+    def _beside_others(
+        self, wanted: Sequence[tuple[Offer, int]], units: dict[str, int], peers: Peers
+    ) -> list[tuple[Offer, int]]:
+        """The same, with room for what other channels of the pool may still sell."""
+        more = [offer.sku for offer, goal in wanted if goal > offer.shown]
+        others = self._shelves.shown_by_others(peers, more)
+        within = [
+            (offer, min(goal, room(units[offer.sku], offer.shown, others[offer.sku]))
+             if goal > offer.shown else goal)
+            for offer, goal in wanted
+        ]  # fmt: skip
+        return [(offer, goal) for offer, goal in within if goal != offer.shown]
+
+    def _push_all(
+        self, wanted: Sequence[tuple[Offer, int]], caught_up_ms: int, counts: dict[str, int]
+    ) -> None:
         for at in range(0, len(wanted), PIECE_MAX):
             self._push_piece(wanted[at : at + PIECE_MAX], caught_up_ms, counts)
 
@@ -225,12 +238,13 @@ class StockOut:
         done, refused = [], []
         for (offer, goal), answer in zip(wanted, answers, strict=True):
             if answer == "done":
-                done.append((goal - offer.shown, self.channel, offer.sku))
+                done.append((goal - offer.shown, OFF_SHELF, self.channel, offer.sku))
             elif answer == "refused":
                 refused.append(offer)
         with self._ledger.writing() as connection:
             connection.executemany(
-                "UPDATE offer SET shown = max(0, shown + ?), pushing = NULL, fault = ''"
+                "UPDATE offer SET shown = max(0, shown + ?), pushing = NULL,"
+                " fault = CASE WHEN fault = ? THEN fault ELSE '' END"
                 " WHERE channel = ? AND sku = ?",
                 done,
             )
@@ -248,7 +262,7 @@ class StockOut:
         """What it refuses to lower, or has none of, goes off the shelf; the rest comes back."""
         moved: list[tuple[int, str, str]] = []
         try:
-            for offer in self._offers("pushing IS NULL"):
+            for offer in self._rows.waiting("pushing IS NULL"):
                 lists = self._terms_of(offer).lists
                 is_refused = offer.fault in (REFUSED, DELIST_REFUSED)
                 if offer.listed and (is_refused or (lists and offer.shown == 0)):
@@ -268,25 +282,11 @@ class StockOut:
             self._stock.set_listed(offer.item, listed=listed)
         except RefusedOutside:
             if not listed:
-                self._blame([offer.sku], DELIST_REFUSED)
+                self._rows.blame([offer.sku], DELIST_REFUSED)
             return
         moved.append((int(listed), self.channel, offer.sku))
 
     # -- the ledger ------------------------------------------------------------------------------
-
-    def _offers(self, where: str) -> list[Offer]:
-        rows = self._ledger.ask(
-            f"SELECT {FIELDS} FROM offer WHERE channel = ? AND {where}",  # noqa: S608 -- our words
-            (self.channel,),
-        )
-        return [Offer(*row) for row in rows]
-
-    def _blame(self, skus: Sequence[str], fault: str) -> None:
-        with self._ledger.writing() as connection:
-            connection.executemany(
-                "UPDATE offer SET fault = ? WHERE channel = ? AND sku = ?",
-                [(fault, self.channel, sku) for sku in skus],
-            )
 
     def _terms_of(self, offer: Offer) -> OfferTerms:
         if not offer.terms:

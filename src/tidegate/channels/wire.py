@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from tidegate.channels.feed_order import FeedOrder, FeedPage, Malformed
+from tidegate.channels.feed_order import FeedOrder, FeedPage, Fen, Malformed
 from tidegate.channels.ports import AtWarehouse, Pushed, Taken
 
 ORDERS_MAX = 1_000
@@ -61,6 +61,19 @@ class ItemsShown(msgspec.Struct, frozen=True):
     """What is shown."""
 
     items: list[ItemShown]
+
+
+class PriceTold(msgspec.Struct, frozen=True):
+    """What a buyer would pay for one unit of an item."""
+
+    item: str
+    price_fen: Fen
+
+
+class PricesTold(msgspec.Struct, frozen=True):
+    """Prices in hand; an item without one is left out."""
+
+    items: list[PriceTold]
 
 
 class Numbers(msgspec.Struct, frozen=True):

@@ -87,6 +87,18 @@ class Bridge:
         """End the running promotion."""
         self._called("POST", "/activity/end", wire.Why(), wire.Why)
 
+    # -- prices, orders ---------------------------------------------------------------------------
+
+    def read_prices(self, items: Sequence[str], not_before_ms: int) -> dict[str, int]:  # noqa: ARG002 -- a port's; what it answers is of now
+        """What a buyer would pay now."""
+        found = self._called("POST", "/prices/read", wire.Numbers(list(items)), wire.PricesTold)
+        return {told.item: told.price_fen for told in found.items}
+
+    def close_orders(self, numbers: Sequence[str]) -> list[Taken]:
+        """Ask the channel to close orders; its feed says when they are."""
+        found = self.numbers("/orders/close", numbers, wire.NumbersTaken)
+        return _as_many([word for part in found for word in part.results], numbers)
+
     # -- warehouse -------------------------------------------------------------------------------
 
     def warehouse(self) -> "BridgeWarehouse":

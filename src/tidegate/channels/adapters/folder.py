@@ -1,7 +1,7 @@
 """The adapter for back offices without an API: a folder of exports in and of sheets out.
 
-    in/orders-*.csv   in/stock-*.csv   in/warehouse-*.csv      put there by a person or a robot
-    out/stock-*.csv   out/shelf-*.csv  out/release-*.csv  out/hold-*.csv   to be uploaded
+    in/orders-*.csv  in/stock-*.csv  in/prices-*.csv  in/warehouse-*.csv    put there by somebody
+    out/stock-*.csv  out/shelf-*.csv  out/release-*.csv  out/hold-*.csv  out/close-*.csv  to upload
 
 Always: a sheet is written whole and synced before it counts; what a person may not have uploaded
 yet is unknown until an export says so. Never: an export is moved to in/done before it is recorded.
@@ -31,6 +31,7 @@ AUDIT = "switch automatic audit (自动审单) off by hand: in the ERP under 设
 
 ReadOrders = Callable[[Path, int], FeedPage]
 ReadStock = Callable[[Path], dict[str, int]]
+ReadPrices = Callable[[Path], dict[str, int]]
 ReadStates = Callable[[Path], dict[str, str]]
 
 
@@ -140,6 +141,39 @@ class FolderStock:
     def end_activity(self) -> None:
         """Nobody can do that by a sheet."""
         raise RefusedOutside("end the activity by hand in the back office (营销中心)")
+
+
+class FolderPrices:
+    """Prices in hand from an export; one that is too old says nothing of now."""
+
+    def __init__(self, exports: Exports, read_prices: ReadPrices) -> None:
+        self._exports = exports
+        self._read_prices = read_prices
+
+    def read_prices(self, items: Sequence[str], not_before_ms: int) -> dict[str, int]:
+        """What the newest export says. Raises Unanswered where there is none since a moment."""
+        paths = self._exports.found("prices")
+        if not paths:
+            raise RefusedOutside("there is no export prices-*.csv (商家编码, 到手价) in in/ yet")
+        if modified_ms(paths[-1]) < not_before_ms:
+            raise Unanswered(f"{paths[-1].name} is too old: export the prices again")
+        try:
+            found = self._read_prices(paths[-1])
+        except Unreadable as refused:
+            raise Unanswered(str(refused)[:200]) from None
+        return {item: found[item] for item in items if item in found}
+
+
+class FolderCloser:
+    """Orders to be closed, as sheets; whether a person did it, an export of orders says."""
+
+    def __init__(self, exports: Exports) -> None:
+        self._exports = exports
+
+    def close_orders(self, numbers: Sequence[str]) -> list[Taken]:
+        """Write the sheet."""
+        self._exports.write("close", ("订单号",), [(number,) for number in numbers])
+        return ["done"] * len(numbers)
 
 
 class FolderWarehouse:

@@ -1,0 +1,191 @@
+"""Channel alarms: what was read back and is not right, kept until a person has looked at it.
+
+Always: an alarm stands in the ledger before anybody is told, once as long as it is open; a price in
+doubt is also a flag of the desk, so that nothing at that price is released. Never: an alarm ends by
+itself, but one whose only trouble was that a price could not be read.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tidegate.channels.ledger import Ledger
+from tidegate.channels.ports import Shop
+from tidegate.record.facts import SetFlag
+
+PRICE_DIFFERS, BELOW_FLOOR = "price_differs", "price_below_floor"
+UNREADABLE, FIRST_ORDER = "price_unreadable", "first_order_differs"
+SHOWS_MORE, ON_SHELF, OFF_SHELF = "shows_more_than_granted", "on_shelf_again", "off_shelf_there"
+RATIOS = "ratios_over_all"
+LIST_MAX = 500
+FLAG_NOTE = "channel"
+
+# Kind: what it says, in English and Chinese; figures come in by name.
+WORDS: dict[str, tuple[str, str]] = {
+    PRICE_DIFFERS: (
+        "{channel}: {sku} costs a buyer {read_fen} fen there, {price_fen} fen here",
+        "{channel}：{sku} 到手价 {read_fen} 分，本店应为 {price_fen} 分",
+    ),
+    BELOW_FLOOR: (
+        "{channel}: {sku} costs a buyer {read_fen} fen there, its floor is {floor_fen} fen",
+        "{channel}：{sku} 到手价 {read_fen} 分，低于底价 {floor_fen} 分",
+    ),
+    UNREADABLE: (
+        "{channel}: prices cannot be read {sku}{promotion}",
+        "{channel}：无法读取到手价 {sku}{promotion}",
+    ),
+    FIRST_ORDER: (
+        "{channel}: a first order after {promotion} began brings {read_fen} fen, not {price_fen}",
+        "{channel}：{promotion} 开始后首批订单实收 {read_fen} 分，应为 {price_fen} 分",
+    ),
+    SHOWS_MORE: (
+        "{channel}: {sku} shows {shown} units, {granted} were granted",
+        "{channel}：{sku} 显示库存 {shown}，实际授予 {granted}",
+    ),
+    ON_SHELF: ("{channel}: {sku} is on the shelf again", "{channel}：{sku} 被重新上架"),
+    OFF_SHELF: ("{channel}: {sku} was taken off the shelf there", "{channel}：{sku} 在平台被下架"),
+    RATIOS: (
+        "{channel}: of {sku} in pool {pool} more than all is promised ({ratio_bp} of 10000)",
+        "{channel}：{sku} 在库存池 {pool} 的同步比例合计 {ratio_bp}/10000，超过全部",
+    ),
+}
+
+
+class ChannelAlarm(NamedTuple):
+    """One alarm. `scope` and `target`: what the desk was asked to flag, "" = nothing."""
+
+    id: int
+    at_ms: int
+    channel: str
+    kind: str
+    sku: str
+    item: str
+    promotion: str
+    figures: dict[str, object]
+    scope: str
+    target: str
+    flag: str
+    settled_ms: int
+    settled_by: str
+    note: str
+
+    @property
+    def english(self) -> str:
+        """The alarm as a sentence."""
+        return self._said(0)
+
+    @property
+    def chinese(self) -> str:
+        """The same in Chinese."""
+        return self._said(1)
+
+    def _said(self, language: int) -> str:
+        fields = {"channel": self.channel, "sku": self.sku, "promotion": self.promotion}
+        return WORDS[self.kind][language].format_map({**fields, **self.figures}).strip()
+
+
+SETTLE = (
+    "UPDATE alarm SET settled_ms = ?, settled_by = ?, note = ?, flag = CASE flag"
+    " WHEN 'set' THEN 'clearing' WHEN 'wanted' THEN '' ELSE flag END WHERE settled_ms = 0"
+)
+FIELDS = ", ".join(ChannelAlarm._fields)
+
+
+class Alarms:
+    """One shop's channel alarms. Any thread may call; another process may open the ledger too."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def after(self, cursor: int, limit: int = LIST_MAX) -> list[ChannelAlarm]:
+        """Alarms that were raised behind a cursor (an id; 0 = the first), oldest first."""
+        return self._rows("id > ? ORDER BY id LIMIT ?", cursor, min(limit, LIST_MAX))
+
+    def open(self) -> list[ChannelAlarm]:
+        """Alarms that nobody has settled, oldest first."""
+        return self._rows("settled_ms = 0 ORDER BY id LIMIT ?", LIST_MAX)
+
+    def raise_one(
+        self,
+        channel: str,
+        kind: str,
+        now_ms: int,
+        *,
+        sku: str = "",
+        item: str = "",
+        promotion: str = "",
+        figures: Mapping[str, object] | None = None,
+        flags: tuple[str, str] = ("", ""),
+    ) -> bool:
+        """Raise an alarm; False where the same is open already. `flags`: scope and target."""
+        with self._ledger.writing() as connection:
+            added = connection.execute(
+                "INSERT OR IGNORE INTO alarm (at_ms, channel, kind, sku, item, promotion, figures,"
+                " scope, target, flag) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (now_ms, channel, kind, sku, item, promotion, json.dumps(dict(figures or {})),
+                 *flags, "wanted" if flags[0] else ""),
+            )  # fmt: skip
+        return bool(added.rowcount)
+
+    def settle(self, alarm: int, by: str, note: str, now_ms: int) -> bool:
+        """A person has looked: the alarm is over, its flag is taken back; False = was not open."""
+        return self._settle("id = ?", (alarm,), by, note, now_ms)
+
+    def readable_again(self, channel: str, sku: str, now_ms: int) -> bool:
+        """A price that could not be read was read, and is right."""
+        where = "channel = ? AND kind = ? AND sku = ?"
+        return self._settle(where, (channel, UNREADABLE, sku), "tidegate", "read again", now_ms)
+
+    def _settle(
+        self, where: str, values: tuple[object, ...], by: str, note: str, now_ms: int
+    ) -> bool:
+        with self._ledger.writing() as connection:
+            found = connection.execute(
+                f"{SETTLE} AND {where}",
+                (max(1, now_ms), by, note[:200], *values),
+            )
+        return bool(found.rowcount)
+
+    def _rows(self, where: str, *values: object) -> list[ChannelAlarm]:
+        rows = self._ledger.ask(f"SELECT {FIELDS} FROM alarm WHERE {where}", values)  # noqa: S608 -- our own words
+        return [ChannelAlarm._make((*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
+
+
+class AlarmFlags:
+    """Tells the desk of alarms: a flag is set with one, and taken back with the last of a target.
+
+    A flag that the desk had already, by a person or the watch, is left to whoever set it.
+    """
+
+    def __init__(self, ledger: Ledger, shop: Shop) -> None:
+        self._ledger = ledger
+        self._shop = shop
+
+    def turn(self) -> int:
+        """Tell what is to be told; how many it was. Raises what the desk raises."""
+        waiting = self._ledger.ask(
+            "SELECT id, scope, target, flag FROM alarm WHERE flag IN ('wanted', 'clearing')"
+            " ORDER BY id LIMIT ?",
+            (LIST_MAX,),
+        )
+        for number, scope, target, flag in waiting:
+            is_on = flag == "wanted"
+            if is_on or not self._others(number, scope, target):
+                command = SetFlag(scope, "alarm", is_on, target, f"{FLAG_NOTE} alarm {number}")
+                self._shop.command(command, f"alarm\0{number}\0{flag}", 0)
+            with self._ledger.writing() as connection:
+                connection.execute(
+                    "UPDATE alarm SET flag = ? WHERE id = ? AND flag = ?",
+                    ("set" if is_on else "cleared", number, flag),
+                )
+        return len(waiting)
+
+    def _others(self, number: int, scope: str, target: str) -> bool:
+        """Whether another alarm keeps the same flag."""
+        return bool(
+            self._ledger.one(
+                "SELECT 1 FROM alarm WHERE id <> ? AND scope = ? AND target = ?"
+                " AND flag IN ('wanted', 'set') LIMIT 1",
+                (number, scope, target),
+            )
+        )
