@@ -45,6 +45,8 @@ class Ends(NamedTuple):
     stores: Stores
     person: Callable[[], None]
     adds: bool
+    until_ms: int = NOW_MS + 1_000  # the end of what the feed is asked for
+    numbers: tuple[str, ...] = tuple(f"n{n}" for n in range(45))  # orders for the warehouse
 
 
 def nobody() -> None:
@@ -173,7 +175,7 @@ def fetched(ends: Ends) -> dict[str, FeedOrder]:
     """Everything of the feed."""
     found, page = {}, ""
     for _ in range(50):
-        answer = ends.orders.fetch(0, NOW_MS + 1_000, page)
+        answer = ends.orders.fetch(0, ends.until_ms, page)
         assert answer.malformed == []
         found |= {order.number: order for order in answer.orders}
         page = answer.next_page
@@ -226,15 +228,17 @@ def test_an_item_goes_off_the_shelf_and_on_again(ends: Ends) -> None:
 
 
 def test_orders_are_handed_over_once_and_stopped_if_they_are_there(ends: Ends) -> None:
-    numbers = [f"n{n}" for n in range(45)]
-    assert ends.warehouse.push(numbers) == ["done"] * 45
+    numbers = list(ends.numbers)
+    assert ends.warehouse.push(numbers) == ["done"] * len(numbers)
     ends.warehouse.push(numbers[:3])
     ends.person()
     assert ends.stores.arrived == numbers
-    ends.stores.there["n0"] = "gone"
-    assert set(ends.warehouse.intercept(["n0", "n1"])) <= {"too_late", "done", "unknown"}
+    first, second, third = numbers[:3]
+    ends.stores.there[first] = "gone"
+    assert set(ends.warehouse.intercept([first, second])) <= {"too_late", "done", "unknown"}
     ends.person()
-    assert ends.warehouse.read(["n0", "n1", "n2", "none"]) == ["gone", "held", "waiting", "absent"]
+    there = ends.warehouse.read([first, second, third, "none"])
+    assert there == ["gone", "held", "waiting", "absent"]
 
 
 def test_what_cannot_be_done_is_refused_with_what_to_do(ends: Ends) -> None:
@@ -244,7 +248,7 @@ def test_what_cannot_be_done_is_refused_with_what_to_do(ends: Ends) -> None:
 
 
 def test_silence_is_unanswered_never_done(ends: Ends) -> None:
-    if not ends.adds:
+    if isinstance(ends.warehouse, FolderWarehouse):
         ends.stock.push([change(ends, "A", 50, 20, "1")])
         os.utime(next(Path(ends.warehouse._exports.out).glob("stock*")), (9e9, 9e9))
     ends.market.faults.lost_question = ends.stores.lost_question = 1.0

@@ -183,6 +183,25 @@ class VendureShop:
         found: str = made["createProductVariants"][0]["id"]
         return found
 
+    def delete_variant(self, sku: str) -> None:
+        for (number,) in self.sql(
+            'SELECT id FROM product_variant WHERE sku = %s AND "deletedAt" IS NULL', sku
+        ):
+            self.admin.ask(
+                "mutation ($id: ID!) { deleteProductVariant(id: $id) { result } }", id=str(number)
+            )
+
+    def update_variant(self, sku: str, **fields: object) -> str:
+        """Change a variant as a person would; its id."""
+        number = str(self.sql(
+            'SELECT id FROM product_variant WHERE sku = %s AND "deletedAt" IS NULL', sku
+        )[0][0])  # fmt: skip
+        self.admin.ask(
+            "mutation ($input: [UpdateProductVariantInput!]!) {"
+            " updateProductVariants(input: $input) { id } }", input=[{"id": number, **fields}],
+        )  # fmt: skip
+        return number
+
     def put_administrator(self, user: str, password: str, permissions: list[str]) -> None:
         """A person with a role of these permissions."""
         role = self.admin.ask(

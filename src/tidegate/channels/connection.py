@@ -59,7 +59,9 @@ def put_connection(
         raise ValueError("a bridge needs its address: http(s)://host")
     if adapter == "vendure":
         admin_address(settings.address)
-        credentials_of(settings.user, Path(settings.password_file or "?"))
+        if not settings.user or not settings.password_file:
+            raise ValueError('Vendure needs --settings \'{"user": "…", "password_file": "…"}\'')
+        credentials_of(settings.user, Path(settings.password_file))
     with ledger.writing() as connection:
         connection.execute(
             "INSERT INTO connection (channel, kind, adapter, settings) VALUES (?, ?, ?, ?)"
