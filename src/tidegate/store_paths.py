@@ -33,6 +33,11 @@ class ShopPaths(NamedTuple):
         return self.folder / "watch.db"
 
     @property
+    def alerts(self) -> Path:
+        """Whom of what was told, and what became of each message."""
+        return self.folder / "alerts.db"
+
+    @property
     def watch_key(self) -> Path:
         """The key by which the watch asks the desk."""
         return self.secrets / "watch.key"
@@ -77,6 +82,11 @@ class ShopPaths(NamedTuple):
         """Messages to persons on their way: tokens and templates, never an address."""
         return self.people / "messages.db"
 
+    @property
+    def fulfilment(self) -> Path:
+        """How presales, gifts, parcels, warehouses and returns stand."""
+        return self.folder / "fulfilment.db"
+
     def channel_key(self, channel: str) -> Path:
         """The key of one channel's signatures."""
         return self.secrets / f"channel-{channel}.key"
@@ -100,6 +110,11 @@ class StorePaths(NamedTuple):
     def packed_socket(self) -> Path:
         """The packed door's Unix socket."""
         return self.root / "packed.sock"
+
+    @property
+    def serving(self) -> Path:
+        """Where the desk's process listens, for the processes beside it."""
+        return self.root / "serving.json"
 
     def shop(self, name: str) -> ShopPaths:
         """One shop's files. Raises ValueError for a name that is not one."""

@@ -86,10 +86,10 @@ def test_followers_that_are_killed_come_back_and_a_stop_is_complete(store: Path)
         assert "tea: takes orders" in status.stdout
         assert "tea: journal from entry 1, archived 归档 to 0 (0 files, 0 MiB)" in status.stdout
         assert "views 0 entries behind" in status.stdout
-        assert last_used_days(store) == [None]
+        assert set(last_used_days(store)) == {None}  # the boss's and the watch's
         assert asked(port, (store.parent / "key").read_text()) == 200
     finally:
         server.stop()
-    assert [type(day) for day in last_used_days(store)] == [int]
+    assert int in {type(day) for day in last_used_days(store)}
     assert read_upkeep(store).faults == {}
     assert read_upkeep(store).shops["tea"].swept.day > 0

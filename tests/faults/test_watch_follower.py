@@ -5,21 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.followers.watch import (
-    ALARMS_FILE,
-    SAVE_EVERY_MS,
-    STATE_FILE,
-    WatchFollower,
-    heartbeat_age_ms,
-    read_alarms,
-)
+from tidegate.followers.watch import ACT_MS, SAVE_EVERY_MS, STATE_FILE, WatchFollower
 from tidegate.journal.follow import RolledBack
 from tidegate.journal.memory import MemoryStore
 from tidegate.record import facts as f
 from tidegate.record.entry import COMMAND, EntryWriter
 from tidegate.testing.journals import MemoryHome
+from tidegate.watch.alarm_store import AlarmStore
+from tidegate.watch.alarms import NOTE
 from tidegate.watch.evaluate.stream import Events
+from tidegate.watch.latch import Latch
 from tidegate.watch.settings import Settings
+from tidegate.watch.watch_file import WatchFile
 
 RULES = Path(__file__).resolve().parents[1] / "rules"
 spec = importlib.util.spec_from_file_location("watch_shop", RULES / "watch_shop.py")
@@ -62,12 +59,17 @@ class House:
             self.write(writer.take(int(part.at_ms[-1]), 1, 1))
 
     def follower(self) -> WatchFollower:
-        return WatchFollower(self.folder, self.home.reader, lambda: self.now, LOW)
+        latch = Latch(WatchFile(self.folder / "watch.db"))
+        return WatchFollower(self.folder, self.home.reader, lambda: self.now, latch, LOW)
 
 
 def keys(folder: Path) -> list[str]:
-    lines = (folder / ALARMS_FILE).read_text("utf-8").splitlines()
-    return [line for line in lines if line]
+    """The kept alarms' keys, oldest first."""
+    store = AlarmStore(folder / "watch.db")
+    try:
+        return [found.key for found in store.after(0, 1000)]
+    finally:
+        store.close()
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +80,27 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return keys(house.folder)
 
 
-def test_alarms_are_on_the_file_with_their_codes(expected: list[str], tmp_path: Path) -> None:
+def test_alarms_are_kept_with_their_codes(expected: list[str], tmp_path: Path) -> None:
     house = House(tmp_path)
     house.fill()
     follower = house.follower()
     found = follower.step()
-    assert [alarm.key for alarm in found] == list(read_alarms(tmp_path))
-    assert "SEVEN" in {alarm.code for alarm in found}
+    assert [alarm.key for alarm in found.alarms] == keys(tmp_path) == expected
+    assert "SEVEN" in {alarm.code for alarm in found.alarms}
+    assert {action.code for action in found.actions} == {"SEVEN", ""}
     assert (follower.lag(), follower.seq) == (0, house.seq)
+
+
+def test_what_was_decided_long_ago_is_told_and_stops_nothing(
+    expected: list[str], tmp_path: Path
+) -> None:
+    house = House(tmp_path)
+    house.fill()
+    house.now = shop.START_MS + DAYS * shop.DAY_MS + 60_000 + ACT_MS
+    found = house.follower().step()
+    assert [alarm.key for alarm in found.alarms] == expected
+    assert {alarm.level for alarm in found.alarms} == {NOTE}
+    assert found.actions == []
 
 
 @pytest.mark.parametrize("saves", [True, False])
@@ -112,15 +127,6 @@ def test_a_watch_that_dies_anywhere_loses_no_alarm_and_repeats_none(
     assert len(expected) > 5
 
 
-def test_a_line_that_was_cut_short_is_written_again(expected: list[str], tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.fill()
-    (tmp_path / ALARMS_FILE).write_text(expected[0] + "\n" + expected[1][:40], "utf-8")
-    house.follower().step()
-    assert len(read_alarms(tmp_path)) == len(expected)
-    assert keys(tmp_path)[0] == expected[0]
-
-
 def test_a_damaged_memory_begins_anew(expected: list[str], tmp_path: Path) -> None:
     house = House(tmp_path)
     house.fill()
@@ -139,11 +145,3 @@ def test_a_memory_of_another_past_is_removed(tmp_path: Path) -> None:
     with pytest.raises(RolledBack):
         house.follower().step()
     assert not (tmp_path / STATE_FILE).exists()
-
-
-def test_a_watch_that_lives_says_so(tmp_path: Path) -> None:
-    assert heartbeat_age_ms(tmp_path, 5) is None
-    house = House(tmp_path)
-    house.now = 5_000
-    house.follower().step()
-    assert heartbeat_age_ms(tmp_path, 9_000) == 4_000

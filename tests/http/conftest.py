@@ -30,6 +30,7 @@ from tidegate.http.doors import ShopParts, make_doors
 from tidegate.http.protocol import DoorProtocol
 from tidegate.http.server import HttpServer, Listen
 from tidegate.people.exchange import IdentityExchange
+from tidegate.stopping.service import Stopping
 from tidegate.store_paths import StorePaths
 from tidegate.views.shop_views import ShopViews
 
@@ -267,9 +268,14 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     exchanges = {name: IdentityExchange(shop.identity) for name, shop in shops.items()}
     views = {name: bootstrap.open_views(shops[name]) for name in SHOPS}
     prices = {name: bootstrap.open_publishing(shops[name], clock) for name in SHOPS}
+    stops = {
+        name: Stopping(shops[name].desk, shops[name].paths.watch, clock.now_ms) for name in SHOPS
+    }
     doors = make_doors(
         [
-            ShopParts(name, shops[name].desk, exchanges[name], views[name], prices[name])
+            ShopParts(
+                name, shops[name].desk, exchanges[name], views[name], prices[name], stops[name]
+            )
             for name in SHOPS
         ],
         access.authenticator,
@@ -291,6 +297,7 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
             await prices[name].stop()
             await exchanges[name].stop()
             await shops[name].desk.stop()
+            stops[name].close()
             shops[name].identity.close()
             views[name].close()
         access.store.close()

@@ -58,6 +58,15 @@ ALLOWED = {
     "withdraw_promotion": {"boss", "operator"},
     "publications": {"boss", "operator", "approver", "viewer"},
     "set_policy": {"boss", "operator"},
+    "stop_shop": {"boss", "operator", "approver", "pauser"},
+    "open_breaker": {"boss", "operator", "approver", "pauser"},
+    "half_open_breaker": {"boss", "operator", "approver"},
+    "close_breaker": {"boss", "operator", "approver"},
+    "breaker": {"boss", "operator", "approver", "viewer"},
+    "breaker_in_force": {"boss", "operator", "approver", "viewer"},
+    "calendar": {"boss", "operator", "approver", "viewer"},
+    "announce": {"boss", "operator"},
+    "drop_announcement": {"boss", "operator"},
     "confirm_clock": {"boss", "operator"},
     **{
         f"{verb}_{name}{many}": {"boss", "operator", "approver", "viewer"}
@@ -89,6 +98,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "pause": {"scope": "sku", "target": "no-such"},
     "resume": {"scope": "sku", "target": "no-such"},
     "approve_proposal": {"digest": "0" * 64},
+    "stop_shop": {"reason": "\x00"},  # no reason: this shop is to go on
+    "open_breaker": {"scope": "sku", "kind": "pause", "subject": "no-such"},
+    "half_open_breaker": {"scope": "sku", "subject": "no-such", "reason": "why"},
+    "close_breaker": {"scope": "sku", "subject": "no-such", "reason": "why"},
+    "announce": {"scope": "sku", "subject": "no-such", "from_at": 1, "until_at": 2},
     "quote": {"channel": "web", "lines": [{"sku": "no-such", "quantity": 1}]},
     "put_draft": {
         "promotion": {
@@ -104,7 +118,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 WITHOUT_ID = {
     "propose_exception", "approve_proposal", "withdraw_proposal", "quote", "drop_draft",
-    "check_draft",
+    "check_draft", "half_open_breaker", "close_breaker", "drop_announcement",
 }  # fmt: skip
 SCOPED = [route for route in ROUTES if route.scope]
 
@@ -112,7 +126,13 @@ SCOPED = [route for route in ROUTES if route.scope]
 def call(house: House, route: Route, key: str) -> Answer:
     """Use a route as that key would, as far as the key lets it."""
     path = route.path.format(
-        shop="own", channel="web", id="N-1", code=house.new_id("C"), proposal="0" * 32, name="x"
+        shop="own",
+        channel="web",
+        id="N-1",
+        code=house.new_id("C"),
+        proposal="0" * 32,
+        name="x",
+        announcement="x",
     )
     if route.name in {"place_order", "record_sale"}:
         return house.ask(route.method, path, house.order("no-such"), key=key)

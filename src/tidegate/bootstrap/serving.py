@@ -7,6 +7,7 @@ is open and its own.
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 
 import structlog
 
@@ -14,15 +15,19 @@ from tidegate import bootstrap
 from tidegate.bootstrap.channels import open_shop_channels
 from tidegate.bootstrap.roles import ServeSettings
 from tidegate.bootstrap.upkeep import Upkeep
+from tidegate.bootstrap.watching import ensure_watch_key, stopper
 from tidegate.channels.running import ShopChannels
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
 from tidegate.engine.warm import warm
+from tidegate.followers.desk_calls import Serving, write_serving
 from tidegate.http.doors import ShopParts, make_doors
 from tidegate.http.server import HttpServer, Listen
 from tidegate.journal.archive import ArchivePolicy
 from tidegate.packed.doors import PackedDoors, require_short
 from tidegate.people.exchange import IdentityExchange
+from tidegate.stopping.service import Stopping
+from tidegate.watch.heartbeat import Beat, read_beat, why_unwatched
 
 log = structlog.get_logger("tidegate.serving")
 
@@ -63,12 +68,21 @@ class DeskProcess:
         }
         self.views = {shop.name: bootstrap.open_views(shop) for shop in self.shops}
         policy = ArchivePolicy(settings.keep_entries, settings.segment_mib << 20)
+        self.stops = {
+            shop.name: Stopping(shop.desk, shop.paths.watch, self.clock.now_ms)
+            for shop in self.shops
+        }
+        for shop in self.shops:
+            ensure_watch_key(self.access, shop.name, shop.paths.watch_key)
+            self.prices[shop.name].live.why_unwatched = self._watched(shop)
         self.upkeep = Upkeep(
             self.paths.root, self.shops, self.access.authenticator, self.clock, policy
         )
         for name, prices in self.prices.items():
             prices.service.received = self.views[name].received
             self.upkeep.tell(name, prices.watching.remark)
+        for shop in self.shops:
+            self.upkeep.tell(shop.name, self._watched(shop))
         self.channels: dict[str, ShopChannels] = {}
         self._packed: asyncio.AbstractServer | None = None
         self._packed_doors: PackedDoors | None = None
@@ -78,14 +92,29 @@ class DeskProcess:
         parts = [
             ShopParts(
                 shop.name, shop.desk, self.exchanges[shop.name], self.views[shop.name],
-                self.prices[shop.name],
+                self.prices[shop.name], self.stops[shop.name], self._beat(shop),
             )
             for shop in self.shops
         ]  # fmt: skip
         approvals = bootstrap.open_approvals(self.access)
         doors = make_doors(parts, self.access.authenticator, approvals, self.clock)
         listen = Listen(self.settings.host, self.settings.port)
-        HttpServer(doors, listen, self._start, self._stop).run()
+        server = HttpServer(doors, listen, self._start, self._stop, lambda: self._listens(server))
+        server.run()
+
+    def _listens(self, server: HttpServer) -> None:
+        """Say where, for the processes beside this one."""
+        where = Serving(self.settings.host, server.ports[0], os.getpid())
+        write_serving(self.paths.serving, where)
+
+    def _beat(self, shop: bootstrap.OpenShop) -> Callable[[], Beat | None]:
+        return lambda: read_beat(shop.paths.folder)
+
+    def _watched(self, shop: bootstrap.OpenShop) -> Callable[[], str]:
+        """Why nobody watches a shop; "" while somebody does."""
+        if not self.settings.watch:
+            return lambda: "the watch is switched off (`tidegate serve --no-watch`): start it"
+        return lambda: why_unwatched(read_beat(shop.paths.folder), self.clock.monotonic_s())
 
     async def _start(self) -> None:
         for shop in self.shops:
@@ -97,6 +126,7 @@ class DeskProcess:
             )
             channels.start()
             self.channels[shop.name] = channels
+            self.stops[shop.name].stop_channels = stopper(channels)
         if self.settings.packed:
             await self._open_packed()
         self.upkeep.start()
@@ -112,6 +142,7 @@ class DeskProcess:
             await self.prices[shop.name].stop()
             await self.exchanges[shop.name].stop()
             await shop.desk.stop()
+            self.stops[shop.name].close()
             shop.identity.close()
         if self._packed_doors is not None:
             await self._packed_doors.end()

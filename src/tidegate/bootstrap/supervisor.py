@@ -1,8 +1,8 @@
-"""The process that `tidegate serve` starts with: it keeps the desk and the followers running.
+"""The process that `tidegate serve` starts with: it keeps the desk, followers and watch running.
 
 When the desk ends, for whatever reason, the supervisor ends too: who started it decides what then,
-and a desk that could not keep its word must not come back by itself in a loop. Followers that end
-are started again after a growing while, and orders never wait for that.
+and a desk that could not keep its word must not come back by itself in a loop. Followers and a
+watch that end are started again after a growing while, and orders never wait for that.
 """
 
 import contextlib
@@ -74,29 +74,33 @@ class Restarted:
 
 
 class Supervisor:
-    """Starts the two processes, hands signals on, restarts the followers."""
+    """Starts the processes, hands signals on, restarts those that follow."""
 
-    def __init__(self, command: Callable[[str], list[str]]) -> None:
-        """`command` gives the command line of the process with a role."""
+    def __init__(
+        self, command: Callable[[str], list[str]], beside: tuple[str, ...] = ("followers",)
+    ) -> None:
+        """`command` gives the command line of the process with a role; `beside` the desk."""
         self._command = command
+        self._beside = beside
         self._stopping = threading.Event()
 
     def run(self) -> int:
         """Until the desk ends; its exit code."""
         desk = self._start("desk")
-        followers = Restarted(
-            "followers", lambda: self._start("followers"), time.monotonic, FOLLOWERS_AFTER_S
-        )
+        beside = [self._restarted(role) for role in self._beside]
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop(desk))
         while desk.poll() is None:
             if not self._stopping.is_set():
-                followers.look()
+                for one in beside:
+                    one.look()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 desk.wait(LOOK_S)
-        if followers.process is not None:
-            end(followers.process)
+        end_all([one.process for one in beside if one.process is not None])
         return desk.returncode
+
+    def _restarted(self, role: str) -> Restarted:
+        return Restarted(role, lambda: self._start(role), time.monotonic, FOLLOWERS_AFTER_S)
 
     def _start(self, role: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -109,10 +113,12 @@ class Supervisor:
             desk.send_signal(signal.SIGTERM)
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """Ask a process to end, and make it after a while."""
-    if process.poll() is None:
-        process.terminate()
+def end_all(processes: "list[subprocess.Popen[bytes]]") -> None:
+    """Ask processes to end, all at once, and make them after a while."""
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:

@@ -30,6 +30,9 @@ def serve(
     segment_mib: Annotated[
         int, typer.Option(min=1, max=1024, help="size of an archive's files, in MiB")
     ] = 64,
+    watch: Annotated[
+        bool, typer.Option(help="watch the shops; without, no new promotion goes live")
+    ] = True,
     role: Annotated[str, typer.Option(hidden=True)] = "both",
 ) -> None:
     """Serve every shop of a store until told to stop; orders in flight are answered."""
@@ -37,7 +40,9 @@ def serve(
     from tidegate.cli._logs import set_up_logs
 
     set_up_logs()
-    settings = ServeSettings(store, host, port, packed, orders_max, keep_entries, segment_mib)
+    settings = ServeSettings(
+        store, host, port, packed, orders_max, keep_entries, segment_mib, watch
+    )
     try:
         code = serve(settings, role)
     except Exception as error:

@@ -80,7 +80,8 @@ class Night:
         """The crowd to disk, the server up, both shops opened with goods, limits and keys."""
         self.crowd.save(Path(self.case.crowd_file))
         with self.stage.act("the engine is compiled, if it is not yet", "编译引擎（仅首次）"):
-            subprocess.run([sys.executable, "-m", "tidegate.engine.warm"], check=False)
+            for kernel in ("tidegate.engine.warm", "tidegate.watch.warm"):
+                subprocess.run([sys.executable, "-m", kernel], check=False)
         with self.stage.act("the server starts on an empty store", "启动服务器"):
             self.shops.make_store()
             self.server.start()

@@ -8,7 +8,7 @@ to do keeps the processor busy.
 import fcntl
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -39,6 +39,18 @@ class Clock(Protocol):
 
     def monotonic_s(self) -> float:
         """Seconds that never go back."""
+        ...
+
+
+class Beside(Protocol):
+    """What only one process of a store does besides following, on threads of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End, and wait for that."""
         ...
 
 
@@ -127,8 +139,8 @@ class Fleet:
 class FollowersLock:
     """One process follows a store; the system lets go of it when that process ends."""
 
-    def __init__(self, store: Path) -> None:
-        self._descriptor = os.open(store / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, store: Path, name: str = LOCK_FILE) -> None:
+        self._descriptor = os.open(store / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def wait(self, stop: threading.Event) -> bool:
         """Wait for the one before to end; False if we are to stop instead."""
@@ -152,16 +164,23 @@ def run_followers(
     clock: Clock,
     settings: Settings | None = None,
     alive: Callable[[], bool] = lambda: True,
+    beside: Sequence[Beside] = (),
 ) -> None:
     """Follow every shop of a store until `stop` is set, or `alive` says that nobody needs us.
 
-    Waits while another process follows the same store. Raises OSError where the store cannot be
-    written at all.
+    Waits while another process follows the same store; what runs `beside` waits with it. Raises
+    OSError where the store cannot be written at all.
     """
     lock = FollowersLock(store)
     try:
         if lock.wait(stop):
-            _follow(Fleet(store, settings or Settings(), clock), stop, alive)
+            for one in beside:
+                one.start()
+            try:
+                _follow(Fleet(store, settings or Settings(), clock), stop, alive)
+            finally:
+                for one in beside:
+                    one.stop()
     finally:
         lock.release()
 

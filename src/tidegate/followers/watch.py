@@ -1,52 +1,70 @@
-"""The follower that watches: entries in, alarms onto a file, its memory beside it.
+"""The follower that watches: entries in, alarms and what they open into watch.db, memory beside it.
 
 Always an alarm is durable before the memory that has forgotten what raised it; after a crash the
-same entries raise the same alarms under the same keys, and each stands on the file once. Never
-asks the desk for anything, never slows it: who falls behind shows it as lag.
+same entries raise the same alarms under the same keys, and each is kept once. What is older than
+ACT_MS opens nothing any more. Never asks the desk for anything here, never slows it: who falls
+behind shows it as lag.
 """
 
-import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from tidegate.journal.follow import BATCH, GENESIS, Follower, Head, JournalReader, RolledBack
-from tidegate.watch.alarms import Alarm
+from tidegate.record import entry as codec
+from tidegate.watch.alarms import LEVEL_NAMES, NOTE, Alarm
+from tidegate.watch.breaker import Action
+from tidegate.watch.latch import Latch
 from tidegate.watch.settings import USUAL, Settings
 from tidegate.watch.storing import StateUnreadable, load, save
-from tidegate.watch.watching import Watch
+from tidegate.watch.watching import Planner, Watch, no_plans
 
-STATE_FILE, ALARMS_FILE, HEARTBEAT_FILE = "watch.state", "watch.alarms", "watch.heartbeat"
+STATE_FILE = "watch.state"
 STEP_BYTES = 2 << 20
-SAVE_EVERY_MS, BEAT_EVERY_MS = 10_000, 1_000
+SAVE_EVERY_MS, TICK_EVERY_MS = 10_000, 1_000
 HOUR_MS = 3_600_000
+ACT_MS = HOUR_MS  # what was decided longer ago is told, and stops nothing now
 
 log = structlog.get_logger("tidegate.followers")
 
 
+class Watched(NamedTuple):
+    """What a step brought: new alarms, what they ask of the desk, entries taken in."""
+
+    alarms: list[Alarm]
+    actions: list[Action]
+    entries: int
+    is_full: bool  # there may be more at once
+
+
 class WatchFollower:
-    """Watches one shop. Its files lie in the shop's folder."""
+    """Watches one shop. Its memory lies in the shop's folder."""
 
     def __init__(
         self,
         folder: Path,
         open_journal: Callable[[], JournalReader],
         now_ms: Callable[[], int],
+        latch: Latch,
         settings: Settings = USUAL,
+        planner: Planner = no_plans,
     ) -> None:
         """Goes on from the saved memory; without one, or with a damaged one, from the start."""
         self._folder = folder
         self._now_ms = now_ms
+        self._latch = latch
         self.watch, cursor = _restored(folder / STATE_FILE, settings)
+        self.watch.planner = planner
         self._follower = Follower(open_journal, cursor)
-        self._known = set(read_alarms(folder))
-        self._saved_ms = self._beat_ms = 0
+        self._saved_ms = self._ticked_ms = 0
         self._zone_ms = -HOUR_MS
         self._is_changed = False
+        self.taken_ms = 0  # when the newest entry that was taken in was decided
 
     @property
     def seq(self) -> int:
@@ -57,8 +75,8 @@ class WatchFollower:
         """Entries not taken in yet."""
         return self._follower.lag()
 
-    def step(self) -> list[Alarm]:
-        """Take in what is new, a few megabytes at most; the alarms that are new on the file.
+    def step(self) -> Watched:
+        """Take in what is new, a few megabytes at most; keep the alarms and what they open.
 
         Raises RolledBack when the journal is another one: the memory is of no use and is removed.
         """
@@ -67,25 +85,24 @@ class WatchFollower:
         except RolledBack:
             (self._folder / STATE_FILE).unlink(missing_ok=True)
             raise
+        now_ms = self._now_ms()
         found: list[Alarm] = []
         for entry in entries:
             if entry.kind == BATCH:
-                self._set_zone(self.watch.now_ms)
-                found += self.watch.take_entry(entry.payload)
+                found += self._taken(entry.payload, now_ms)
         self._is_changed = self._is_changed or bool(entries)
-        now_ms = self._now_ms()
-        if not entries:
+        if not entries and abs(now_ms - self._ticked_ms) >= TICK_EVERY_MS:
+            self._ticked_ms = now_ms
             found += self.watch.tick(now_ms)
-        new = [alarm for alarm in found if alarm.key not in self._known]
-        self._append(new)
+        new, actions = self._latch.take(found, now_ms) if found else ([], [])
+        for alarm in new:
+            log.warning("alarm", key=alarm.key, level=LEVEL_NAMES[alarm.level],
+                        sentence=alarm.english)  # fmt: skip
         if self._is_changed and abs(now_ms - self._saved_ms) >= SAVE_EVERY_MS:
             self.save()
             self._saved_ms = now_ms
-        if abs(now_ms - self._beat_ms) >= BEAT_EVERY_MS:
-            beat = {"at_ms": now_ms, "seq": self.seq, "lag_entries": self.lag()}
-            _replace(self._folder / HEARTBEAT_FILE, json.dumps(beat).encode())
-            self._beat_ms = now_ms
-        return new
+        is_full = sum(len(entry.payload) for entry in entries) >= STEP_BYTES
+        return Watched(new, actions, len(entries), is_full)
 
     def save(self) -> None:
         """Store the memory as of the cursor."""
@@ -99,20 +116,14 @@ class WatchFollower:
         """Let go of the journal; what was not saved is taken in again."""
         self._follower.close()
 
-    def _append(self, alarms: list[Alarm]) -> None:
-        if not alarms:
-            return
-        lines = "".join(json.dumps(alarm._asdict(), ensure_ascii=False) + "\n" for alarm in alarms)
-        path = self._folder / ALARMS_FILE
-        with path.open("ab") as file:
-            if file.tell() and not _ends_a_line(path):
-                file.write(b"\n")  # a line that a crash cut short stays behind as no alarm
-            file.write(lines.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        self._known |= {alarm.key for alarm in alarms}
-        for alarm in alarms:
-            log.warning("alarm", key=alarm.key, level=alarm.level, sentence=alarm.english)
+    def _taken(self, payload: bytes, now_ms: int) -> list[Alarm]:
+        """One entry's alarms; those of long ago are only told."""
+        self._set_zone(self.watch.now_ms)
+        alarms = self.watch.take_entry(payload)
+        self.taken_ms = codec.read_head(codec.aligned(payload)).now_ms
+        if now_ms - self.taken_ms <= ACT_MS:
+            return alarms
+        return [alarm._replace(level=NOTE) for alarm in alarms]
 
     def _set_zone(self, at_ms: int) -> None:
         """Weekdays and hours are the shop's; its zone may move with the season."""
@@ -121,31 +132,6 @@ class WatchFollower:
         self._zone_ms = at_ms
         at = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(self.watch.names.zone))
         self.watch.local_time(int((at.utcoffset() or timedelta()).total_seconds() * 1000))
-
-
-def read_alarms(folder: Path) -> dict[str, Alarm]:
-    """Every alarm of a shop by its key, oldest first."""
-    try:
-        lines = (folder / ALARMS_FILE).read_bytes().splitlines()
-    except FileNotFoundError:
-        return {}
-    found = {}
-    for line in lines:
-        try:
-            alarm = Alarm(**json.loads(line))
-        except (ValueError, TypeError):
-            continue  # cut short by a crash: its entries raise it again
-        found[alarm.key] = alarm
-    return found
-
-
-def heartbeat_age_ms(folder: Path, now_ms: int) -> int | None:
-    """How long ago the watch last lived; None when it never did, or says what cannot be read."""
-    try:
-        beat = json.loads((folder / HEARTBEAT_FILE).read_bytes())
-        return max(0, now_ms - int(beat["at_ms"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _restored(path: Path, settings: Settings) -> tuple[Watch, Head]:
@@ -168,9 +154,3 @@ def _replace(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-
-
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"

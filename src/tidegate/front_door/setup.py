@@ -128,7 +128,7 @@ def link_package(place: Place) -> None:
 def kernel_digest(place: Place) -> str:
     """A digest of name, size and time of every file that goes into the compiled kernel."""
     rows = []
-    for package in ("domain", "record", "engine"):
+    for package in ("domain", "record", "engine", "watch"):
         for path in sorted((place.root / "src" / "tidegate" / package).glob("*.py")):
             facts = path.stat()
             rows.append(f"{path.name} {facts.st_size} {facts.st_mtime_ns}")
@@ -158,7 +158,8 @@ def warm_kernel(place: Place) -> None:
         say("tidegate: compiling the kernel for this machine (once for each version) ...")
         digest = kernel_digest(place)
         try:
-            run_step(place, [str(place.python), "-P", "-m", "tidegate.engine.warm"], lock, "it")
+            for kernel in ("tidegate.engine.warm", "tidegate.watch.warm"):
+                run_step(place, [str(place.python), "-P", "-m", kernel], lock, "it")
         except CannotGoOn as problem:
             say(f"tidegate: the kernel was not compiled ahead: {problem}\nGoing on without.")
             return

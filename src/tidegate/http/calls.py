@@ -23,6 +23,8 @@ from tidegate.http.orders_fast import OrderDoor
 from tidegate.http.ports import Approvals, Clock, Desk, Exchange, Views
 from tidegate.http.texts import check_texts
 from tidegate.publishing.shop_publishing import ShopPublishing
+from tidegate.stopping.service import Stopping
+from tidegate.watch.heartbeat import Beat
 
 BODY_IN_HANDLER = "handler"  # the route reads its body by itself
 
@@ -38,6 +40,8 @@ class ShopDoors:
     orders: OrderDoor
     sales: OrderDoor
     prices: ShopPublishing | None = None  # None: this shop prices and publishes nothing
+    stopping: Stopping | None = None
+    beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
 
 
 @dataclass

@@ -3,7 +3,7 @@
 Opens nothing and reads no clock of its own: every part comes in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tidegate import __version__
@@ -14,6 +14,8 @@ from tidegate.http.metrics import Counters
 from tidegate.http.orders_fast import OrderDoor
 from tidegate.http.ports import Access, Approvals, Clock, Desk, Exchange, Views
 from tidegate.publishing.shop_publishing import ShopPublishing
+from tidegate.stopping.service import Stopping
+from tidegate.watch.heartbeat import Beat
 
 NEW_IDS_PER_S = 50_000.0  # from one key
 NEW_IDS_BURST = 100_000
@@ -28,6 +30,8 @@ class ShopParts:
     exchange: Exchange
     views: Views
     prices: ShopPublishing | None = None
+    stopping: Stopping | None = None
+    beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
 
 
 def make_doors(
@@ -62,6 +66,7 @@ def make_doors(
             for is_fact in (False, True)
         )
         made[shop.name] = ShopDoors(
-            shop.name, shop.desk, shop.exchange, shop.views, orders, sales, shop.prices
-        )
+            shop.name, shop.desk, shop.exchange, shop.views, orders, sales, shop.prices,
+            shop.stopping, shop.beat,
+        )  # fmt: skip
     return Doors(made, gate, clock, counters, approvals, __version__)

@@ -95,12 +95,15 @@ APPROVAL_NEEDED = Kind(
 NOT_PUBLISHABLE = Kind(
     "not_publishable", 1021, 409, False, "this draft is not as far as that", "该草稿尚不能发布"
 )
+BREAKER_OPEN = Kind(
+    "breaker_open", 1022, 409, False, "the breaker does not allow this now", "熔断器当前不允许"
+)
 
 KINDS: tuple[Kind, ...] = (
     MALFORMED, NOT_AUTHENTICATED, NOT_PERMITTED, NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT,
     BODY_TOO_LARGE, URL_TOO_LONG, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, PERSONAL_DATA, ID_MISMATCH,
     RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, BUSY, UNDECIDED, UNREADY, EXPECTATION_FAILED,
-    APPROVAL_NEEDED, NOT_PUBLISHABLE,
+    APPROVAL_NEEDED, NOT_PUBLISHABLE, BREAKER_OPEN,
 )  # fmt: skip
 _BY_STATUS = {kind.status: kind for kind in reversed(KINDS)} | {503: BUSY, 409: APPROVAL_NEEDED}
 

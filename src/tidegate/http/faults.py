@@ -11,6 +11,7 @@ from tidegate.access.store import AccessUnavailable
 from tidegate.desk.answers import DeskBusy, DeskUnready, Undecided
 from tidegate.http.errors import (
     APPROVAL_NEEDED,
+    BREAKER_OPEN,
     BUSY,
     INTERNAL,
     NOT_FOUND,
@@ -25,8 +26,11 @@ from tidegate.people.identity import IdentityUnavailable
 from tidegate.people.normalise import IdentityMalformed
 from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.publishing import TermsRefused
+from tidegate.publishing.live import NotWatched
 from tidegate.publishing.publication import DraftMissing, NotPublishable
 from tidegate.publishing.store import DraftsUnavailable, TooManyDrafts
+from tidegate.watch.breaker import BreakerRefused
+from tidegate.watch.watch_file import WatchUnavailable
 
 _RETRY_SOON_S = 1.0
 _RETRY_LATER_S = 5.0
@@ -48,7 +52,9 @@ def as_problem(error: BaseException) -> Problem:
         return Problem(UNREADY, str(error), retry_after_s=_RETRY_LATER_S)
     if isinstance(error, AccessRefused):
         return Problem(APPROVAL_NEEDED, str(error))
-    if isinstance(error, IdentityUnavailable | AccessUnavailable):
+    if isinstance(error, BreakerRefused):
+        return Problem(BREAKER_OPEN, str(error))
+    if isinstance(error, IdentityUnavailable | AccessUnavailable | WatchUnavailable):
         return Problem(UNREADY, str(error), retry_after_s=_RETRY_LATER_S)
     if isinstance(error, IdentityMalformed):
         return Problem(UNPROCESSABLE, f"buyer: {error}")
@@ -64,7 +70,7 @@ def publishing_problem(error: BaseException) -> Problem | None:
     """The problem for what publishing raises."""
     if isinstance(error, DraftMissing):
         return Problem(NOT_FOUND, "there is no such draft", "没有此草稿")
-    if isinstance(error, NotPublishable | TermsRefused | TooManyDrafts):
+    if isinstance(error, NotWatched | NotPublishable | TermsRefused | TooManyDrafts):
         return Problem(NOT_PUBLISHABLE, str(error))
     if isinstance(error, PromotionsRefused):
         problems = [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tidegate.publishing.books import PriceBooks
 from tidegate.publishing.checker import Checker, ProcessChecker
+from tidegate.publishing.live import GoingLive
 from tidegate.publishing.service import DeskGiven, Publishing
 from tidegate.publishing.store import Drafts
 from tidegate.publishing.watching import Watching
@@ -27,13 +28,16 @@ class ShopPublishing:
         self.drafts = Drafts(path, now_ms)
         self.service = Publishing(desk, self.books, self.drafts, checker or ProcessChecker())
         self.watching = Watching(self.service, now_ms)
+        self.live = GoingLive(desk, now_ms)
 
     def start(self) -> None:
         """Begin to watch; on the desk's loop."""
         self.watching.start()
+        self.live.start()
 
     async def stop(self) -> None:
         """End the watch and give the file back; before the desk stops."""
+        await self.live.stop()
         await self.watching.stop()
         await self.service.checker.close()
         self.drafts.close()

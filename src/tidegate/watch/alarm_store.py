@@ -72,6 +72,10 @@ class AlarmStore:
         clause = {None: "", "open": "WHERE closed_ms = 0", "closed": "WHERE closed_ms > 0"}[state]
         return self._found(f"{clause} ORDER BY id DESC LIMIT ?", (LIST_MAX,))
 
+    def newest(self) -> int:
+        """The number of the newest alarm, 0 while there is none."""
+        return int(self._file.rows("SELECT coalesce(max(id), 0) FROM alarm")[0][0])
+
     def is_known(self, key: str) -> bool:
         """Whether an alarm with this key was kept."""
         return bool(self._file.rows("SELECT 1 FROM alarm WHERE key = ?", (key,)))

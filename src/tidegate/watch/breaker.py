@@ -18,14 +18,19 @@ from tidegate.watch.alarms import (
     PAUSE_SKU,
     Alarm,
 )
+from tidegate.watch.layout import HYPOTHESIS_NAMES, SCOPE_NAMES, SKU
 
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
 TRICKLE_MS = 15 * 60_000  # how long half open before it may be closed
+AGREE_MS = 60 * 60_000  # the word of the first of two people counts so long
 ASK_AGAIN_MS = 2_000  # an order to the desk that did not take effect is repeated
 SPREAD_WINDOW_MS = 10 * 60_000
 SPREAD_SKUS = 3  # so many SKUs paused within the window: it is the shop
 SHOP, SKU_TARGET, PROMOTION_TARGET = "shop", "sku", "promotion"
 HISTORY_MAX = 1000
+_NO_DIGITS = str.maketrans("0123456789", "bcdfghjklm")  # no id may look like a telephone number
+PAUSE, CAPPED, TRICKLE, RESUME = "pause", "cap", "trickle", "resume"  # kinds of actions
+STOPPING = (PAUSE, CAPPED)  # these the breaker asks for by itself; the others are people's
 _TARGETS = {PAUSE_SHOP: SHOP, PAUSE_SKU: SKU_TARGET, PAUSE_PROMOTION: PROMOTION_TARGET}
 
 
@@ -34,7 +39,8 @@ class BreakerRefused(Exception):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """What the desk is to do: `pause`, `cap` (one unit an order) or `resume`, of what, and why.
+    """What the desk is to do: `pause`, `cap` (one unit an order), `trickle` (on sale again, one
+    unit an order, of a promotion few orders a minute) or `resume`; of what, why, and by whose word.
 
     The id is the same each time it is asked, so that the desk does it once.
     """
@@ -44,6 +50,8 @@ class Action(msgspec.Struct, frozen=True):
     target: str  # shop, sku, promotion
     code: str
     note: str
+    actor: int = 0  # tokens of the people who asked for it, 0 = nobody did
+    approver: int = 0
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -68,6 +76,8 @@ class Switch(msgspec.Struct):
     confirmed_ms: int = 0  # when the desk was seen to have done it, 0 = not yet
     asked_by: Person | None = None  # the first of two people
     bounds: tuple[int, int] | None = None  # least and most of an order before it was capped
+    asked_by_ms: int = 0
+    fault: str = ""  # why the desk did not do it
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -100,22 +110,37 @@ class Breaker(msgspec.Struct):
         if alarm.level == NOTE or alarm.key in self.handled:
             return ()
         self.handled = [*self.handled[-HISTORY_MAX + 1 :], alarm.key]
-        target = _TARGETS.get(alarm.level) or ("sku" if alarm.scope == 0 else "shop")
-        code = "" if target == SHOP else alarm.code
-        actions = self._open(target, code, alarm.level, alarm.key, alarm.english, now_ms)
+        target, code = target_of(alarm)
+        note = f"the watch: {HYPOTHESIS_NAMES[alarm.hypothesis]}, {SCOPE_NAMES[alarm.scope]}"
+        actions = self._open(target, code, alarm.level, alarm.key, alarm.english, now_ms, note)
         if self._is_spreading(now_ms):
             why = f"{SPREAD_SKUS} SKUs were paused within {SPREAD_WINDOW_MS // 60_000} minutes"
-            actions += self._open(SHOP, "", PAUSE_SHOP, alarm.key, why, now_ms)
+            actions += self._open(SHOP, "", PAUSE_SHOP, alarm.key, why, now_ms, note)
         return actions
 
     def stop_shop(self, person: Person, now_ms: int) -> tuple[Action, ...]:
-        """一键停售: a person stops the shop."""
+        """一键停售: a person stops the shop. Where it is stopped already, nothing changes."""
         _require_reason(person)
-        return self._open(SHOP, "", PAUSE_SHOP, "", person.reason, now_ms, person.token)
+        why = person.reason
+        return self._open(SHOP, "", PAUSE_SHOP, "", why, now_ms, why, person.token)
+
+    def lifted(self, target: str, code: str, now_ms: int) -> tuple[Action, ...]:
+        """What was in force is so no more, and nobody closed the breaker: ask for it again."""
+        switch = self.switch(target, code)
+        if switch.phase == CLOSED or switch.action is not None:
+            return ()
+        why = f"{switch.sentence} (lifted past the breaker, and asked again)"
+        if switch.phase == HALF_OPEN and target == PROMOTION_TARGET:
+            switch.phase, switch.since_ms, switch.asked_by = OPEN, now_ms, None
+        self._note(switch, why, now_ms, 0)
+        kind = CAPPED if switch.phase == HALF_OPEN or switch.level == CAP else PAUSE
+        return (self._ask(switch, kind, "the watch: lifted past the breaker", now_ms),)
 
     def _open(
-        self, target: str, code: str, level: int, key: str, why: str, now_ms: int, person: int = 0
-    ) -> tuple[Action, ...]:
+        self, target: str, code: str, level: int, key: str, why: str, now_ms: int, note: str,
+        person: int = 0,
+    ) -> tuple[Action, ...]:  # fmt: skip
+        """`why` is what people read, `note` what stands on record: without a number in it."""
         switch = self.switch(target, code)
         if switch.phase == OPEN and switch.level >= level:
             return ()
@@ -123,7 +148,7 @@ class Breaker(msgspec.Struct):
         switch.since_ms, switch.alarm, switch.sentence = now_ms, key, why
         switch.asked_by = None
         self._note(switch, why, now_ms, person)
-        return (self._ask(switch, "cap" if level == CAP else "pause", why, now_ms),)
+        return (self._ask(switch, CAPPED if level == CAP else PAUSE, note, now_ms, person),)
 
     def _is_spreading(self, now_ms: int) -> bool:
         recent = [
@@ -139,40 +164,61 @@ class Breaker(msgspec.Struct):
     # -- reading back -----------------------------------------------------------------------------
 
     def due(self, now_ms: int) -> tuple[Action, ...]:
-        """What to ask of the desk again, because it was not seen to have taken effect."""
-        found = []
-        for switch in self.switches.values():
-            if switch.action is None or now_ms - switch.asked_ms < ASK_AGAIN_MS:
-                continue
+        """What to ask of the desk again, because it was not seen to have taken effect; the gravest
+        first. What people asked for is theirs to repeat.
+        """
+        waiting = [
+            switch
+            for switch in self.switches.values()
+            if switch.action is not None
+            and switch.action.kind in STOPPING
+            and abs(now_ms - switch.asked_ms) >= ASK_AGAIN_MS
+        ]
+        for switch in waiting:
             switch.asked_ms = now_ms
-            found.append(switch.action)
-        return tuple(found)
+        waiting.sort(key=lambda switch: -switch.level)
+        return tuple(switch.action for switch in waiting if switch.action is not None)
 
     def read_back(self, action: Action, now_ms: int) -> None:
         """The desk was seen to have done this. An older action's reading changes nothing."""
         switch = self.switch(action.target, action.code)
         if switch.action is not None and switch.action.id == action.id:
-            switch.action, switch.confirmed_ms = None, now_ms
-            if action.kind == "resume":
-                switch.bounds = None
+            switch.action, switch.confirmed_ms, switch.fault = None, now_ms, ""
+            if action.kind == RESUME:  # its story stays in the history
+                del self.switches[key_of(action.target, action.code)]
+
+    def remember_bounds(self, action: Action, bounds: tuple[int, int] | None) -> None:
+        """Keep what an order's bounds were before the first cap: they are given back."""
+        switch = self.switch(action.target, action.code)
+        switch.bounds = switch.bounds or bounds
+
+    def failed(self, action: Action, why: str, *, forever: bool) -> None:
+        """The desk did not do it. `forever`: there is nothing that could be stopped."""
+        switch = self.switch(action.target, action.code)
+        if switch.action is not None and switch.action.id == action.id:
+            switch.fault = why
+            if forever:
+                switch.action = None
 
     # -- closing ----------------------------------------------------------------------------------
 
     def half_open(self, target: str, code: str, person: Person, now_ms: int) -> tuple[Action, ...]:
-        """A person lets a trickle through: one unit an order. After a shop pause a second must
-        agree. Raises BreakerRefused.
+        """A person lets a trickle through. After a shop pause a second must agree.
+
+        Nothing comes back for the first of two. Raises BreakerRefused.
         """
         switch = self._require(target, code, OPEN, person)
-        if switch.level == PAUSE_SHOP and not self._agreed(switch, person, now_ms):
+        people = self._people(switch, person, now_ms)
+        if not people:
             return ()
         switch.phase, switch.since_ms, switch.asked_by = HALF_OPEN, now_ms, None
         self._note(switch, person.reason, now_ms, person.token)
-        return (self._ask(switch, "cap", person.reason, now_ms),)
+        return (self._ask(switch, TRICKLE, person.reason, now_ms, *people),)
 
     def close(self, target: str, code: str, person: Person, now_ms: int) -> tuple[Action, ...]:
         """A person ends it, after the trickle was quiet; after a shop pause a second must agree.
 
-        Raises BreakerRefused.
+        Nothing comes back for the first of two. Raises BreakerRefused.
         """
         switch = self._require(target, code, HALF_OPEN, person)
         left_ms = switch.since_ms + TRICKLE_MS - now_ms
@@ -180,38 +226,58 @@ class Breaker(msgspec.Struct):
             raise BreakerRefused(
                 f"half open for {left_ms // 1000} more seconds before it may close"
             )
-        if switch.level == PAUSE_SHOP and not self._agreed(switch, person, now_ms):
+        people = self._people(switch, person, now_ms)
+        if not people:
             return ()
         switch.phase, switch.level, switch.asked_by = CLOSED, NOTE, None
         self._note(switch, person.reason, now_ms, person.token)
-        return (self._ask(switch, "resume", person.reason, now_ms),)
+        return (self._ask(switch, RESUME, person.reason, now_ms, *people),)
+
+    def repeated(self, target: str, code: str, kind: str) -> tuple[Action, ...]:
+        """What people asked for and was not seen in force, to be asked again as it was."""
+        switch = self.switches.get(key_of(target, code))
+        action = None if switch is None else switch.action
+        return () if action is None or action.kind != kind else (action,)
 
     def _require(self, target: str, code: str, phase: str, person: Person) -> Switch:
         _require_reason(person)
-        switch = self.switches.get(_key(target, code))
+        switch = self.switches.get(key_of(target, code))
         now = CLOSED if switch is None else switch.phase
         if switch is None or now != phase:
             raise BreakerRefused(f"{target} {code} is {now}, not {phase}".replace("  ", " "))
         return switch
 
-    def _agreed(self, switch: Switch, person: Person, now_ms: int) -> bool:
-        if switch.asked_by is None:
-            switch.asked_by = person
+    def _people(self, switch: Switch, person: Person, now_ms: int) -> tuple[int, ...]:
+        """Whose word it is, one's or two people's; none while the second is missing."""
+        if switch.level != PAUSE_SHOP:
+            return (person.token,)
+        first = switch.asked_by
+        if first is None or not 0 <= now_ms - switch.asked_by_ms <= AGREE_MS:
+            switch.asked_by, switch.asked_by_ms = person, now_ms
             self._note(switch, f"first of two: {person.reason}", now_ms, person.token)
-            return False
-        if switch.asked_by.token == person.token:
+            return ()
+        if first.token == person.token:
             raise BreakerRefused("a second person must agree; the first was the same")
-        return True
+        return (first.token, person.token)
 
     # -- bookkeeping ------------------------------------------------------------------------------
 
     def switch(self, target: str, code: str) -> Switch:
         """The switch of a target, closed where there was none."""
-        return self.switches.setdefault(_key(target, code), Switch(target, code))
+        return self.switches.setdefault(key_of(target, code), Switch(target, code))
 
-    def _ask(self, switch: Switch, kind: str, why: str, now_ms: int) -> Action:
+    def phase(self, target: str, code: str) -> str:
+        """How a target's switch stands; closed where there is none."""
+        switch = self.switches.get(key_of(target, code))
+        return CLOSED if switch is None else switch.phase
+
+    def _ask(
+        self, switch: Switch, kind: str, why: str, now_ms: int, actor: int = 0, approver: int = 0
+    ) -> Action:
         self.count += 1
-        action = Action(f"breaker-{self.count}", kind, switch.target, switch.code, why)
+        # With the moment: a breaker that lost its file must not count from one under old names.
+        named = f"breaker-{now_ms}-{self.count}".translate(_NO_DIGITS)
+        action = Action(named, kind, switch.target, switch.code, why, actor, approver)
         switch.action, switch.asked_ms, switch.confirmed_ms = action, now_ms, 0
         return action
 
@@ -221,8 +287,15 @@ class Breaker(msgspec.Struct):
         self.history = [*self.history[-HISTORY_MAX + 1 :], line]
 
 
-def _key(target: str, code: str) -> str:
+def key_of(target: str, code: str) -> str:
+    """The name of a switch."""
     return f"{target}:{code}"
+
+
+def target_of(alarm: Alarm) -> tuple[str, str]:
+    """What an alarm asks to be stopped: a kind of target and its code."""
+    target = _TARGETS.get(alarm.level) or (SKU_TARGET if alarm.scope == SKU else SHOP)
+    return target, "" if target == SHOP else alarm.code
 
 
 def _require_reason(person: Person) -> None:

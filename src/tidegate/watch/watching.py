@@ -4,6 +4,7 @@ Always in the journal's order and in event time; what it knows can be saved and 
 as if nothing had been. Never reads a clock, never asks the desk: the breaker does.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import msgspec
@@ -26,12 +27,13 @@ CHUNK = 4096  # orders between two looks at the alarms, so that none is lost
 
 
 class Names(msgspec.Struct):
-    """Codes by number, and the shop's zone, as the journal's facts gave them."""
+    """Codes by number, the shop's zone, and what is published, as the journal's facts gave them."""
 
     skus: dict[int, str] = {}
     promotions: dict[int, str] = {}
     channels: dict[int, str] = {}
     zone: str = "Asia/Shanghai"
+    planned: dict[int, list[Window]] = {}  # by promotion: what its publication announces
 
     def code(self, scope: int, number: int) -> str:
         """The code, or the number where none is known."""
@@ -39,6 +41,14 @@ class Names(msgspec.Struct):
         if scope == lo.REFUSALS:
             return str(number)
         return tables[scope].get(number, f"#{number}")
+
+
+Planner = Callable[[f.PromotionPublished, "Watch"], list[Window]]
+
+
+def no_plans(_fact: f.PromotionPublished, _watch: "Watch") -> list[Window]:
+    """A publication announces nothing."""
+    return []
 
 
 class Watch:
@@ -55,6 +65,7 @@ class Watch:
         self.settings = settings
         self.state = lo.new_state(capacity) if state is None else state
         self.names = Names() if names is None else names
+        self.planner: Planner = no_plans
         settings.into(self.state)
 
     @property
@@ -97,6 +108,9 @@ class Watch:
             self.names.channels[fact.number] = fact.code
         elif isinstance(fact, f.PromotionPublished):
             self.names.promotions[fact.number] = fact.code
+            self.names.planned.pop(fact.number, None)
+            if windows := self.planner(fact, self):
+                self.names.planned[fact.number] = windows
         elif isinstance(fact, f.PolicySet):
             self.names.zone = fact.zone or self.names.zone
 

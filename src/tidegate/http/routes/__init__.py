@@ -1,6 +1,8 @@
 """The table of routes: what the application serves, the documents list and the tests go through."""
 
 from tidegate.http.calls import Route
+from tidegate.http.routes.breaker import ROUTES as BREAKER
+from tidegate.http.routes.calendar import ROUTES as CALENDAR
 from tidegate.http.routes.catalogue import ROUTES as CATALOGUE
 from tidegate.http.routes.operations import ROUTES as OPERATIONS
 from tidegate.http.routes.orders import ROUTES as ORDERS
@@ -12,5 +14,6 @@ from tidegate.http.routes.stock import ROUTES as STOCK
 from tidegate.http.routes.views import ROUTES as VIEWS
 
 ROUTES: tuple[Route, ...] = (
-    *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *SETTINGS, *PROMOTIONS, *VIEWS, *SERVICE,
+    *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *BREAKER, *CALENDAR, *SETTINGS, *PROMOTIONS,
+    *VIEWS, *SERVICE,
 )  # fmt: skip

@@ -4,6 +4,8 @@ A draft changes no price. What is published is what was checked, named by its di
 did not prove goes through two people.
 """
 
+from functools import partial
+
 import msgspec
 
 from tidegate.access.roles import (
@@ -15,7 +17,8 @@ from tidegate.access.roles import (
 )
 from tidegate.http import publishing_schemas as p
 from tidegate.http import schemas as s
-from tidegate.http.basket_lines import buyer_of, priced_basket
+from tidegate.http.basket_lines import buyer_of
+from tidegate.http.basket_prices import Asked, price_with_what_is_left
 from tidegate.http.calls import AnyAnswer, Call, Route, json_answer
 from tidegate.http.commands import command_answer, give
 from tidegate.http.errors import NOT_FOUND, UNPROCESSABLE, Problem
@@ -28,6 +31,7 @@ from tidegate.pricing.publishing import Terms, base_of, phase_of
 from tidegate.pricing.receipt import CHINESE as RECEIPT_CHINESE
 from tidegate.pricing.receipt import ENGLISH as RECEIPT_ENGLISH
 from tidegate.pricing.receipt import receipt
+from tidegate.publishing.budgets import left_of
 from tidegate.publishing.publication import ForceWish
 from tidegate.publishing.store import Draft
 from tidegate.publishing.watching import paused_codes
@@ -43,20 +47,20 @@ async def quote(call: Call) -> AnyAnswer:
             NOT_FOUND, "channel: this shop has no such channel", "channel：该店铺没有此渠道"
         )
     prices = await call.prices.books.ready()
-    priced = priced_basket(
-        prices,
+    asked = Asked(
         [(line.sku, line.quantity) for line in body.lines],
         buyer_of(body.buyer_class, body.channel),
         body.choices,
         call.doors.clock.now_ms(),
-        shipping_fen=body.shipping_fen,
-        trace=body.receipt,
+        body.shipping_fen,
     )
+    left = partial(left_of, call.shop.desk.machine)
+    priced, spent = price_with_what_is_left(prices, asked, left, trace=body.receipt)
     words: list[str] = []
     if body.receipt:
         language = RECEIPT_CHINESE if call.language == CHINESE else RECEIPT_ENGLISH
         words = receipt(priced, prices.book.promotions, language)
-    return json_answer(p.Quoted(priced, words))
+    return json_answer(p.Quoted(priced, words, list(spent)))
 
 
 async def put_draft(call: Call) -> AnyAnswer:
@@ -104,6 +108,7 @@ async def check_draft(call: Call) -> AnyAnswer:
 async def publish_draft(call: Call) -> AnyAnswer:
     """Put a proved draft in force."""
     body: p.Publish = call.body
+    await call.prices.live.require()
     answer = await call.prices.service.publish(
         call.path["code"], body.digest, call.command_id, call.principal
     )

@@ -10,7 +10,7 @@ from tidegate.access.roles import APPROVE, PAUSE_WRITE, RULES_WRITE
 from tidegate.http import schemas as s
 from tidegate.http.calls import AnyAnswer, Call, Route, json_answer
 from tidegate.http.commands import command_answer, give, give_approved
-from tidegate.http.errors import NOT_FOUND, UNPROCESSABLE, Problem
+from tidegate.http.errors import BREAKER_OPEN, NOT_FOUND, UNPROCESSABLE, Problem
 from tidegate.http.ids import check_note
 from tidegate.http.order_lines import moment_ms
 from tidegate.http.proposals import proposal_id, shown_proposal
@@ -27,8 +27,12 @@ async def pause(call: Call) -> AnyAnswer:
 
 
 async def resume(call: Call) -> AnyAnswer:
-    """Start it again."""
+    """Start it again, where the breaker is closed."""
     body: s.Pause = call.body
+    if call.shop.stopping is not None:
+        why = await call.shop.stopping.why_latched(body.scope, body.target)
+        if why:
+            raise Problem(BREAKER_OPEN, why)
     return await give(call, f.SetFlag(body.scope, "paused", False, body.target, body.note))
 
 
@@ -75,6 +79,8 @@ async def approve(call: Call) -> AnyAnswer:
             "reason: publishing below the floor takes a reason of each of the two",
             "reason：低于保本价发布须两人各自说明理由",
         )
+    if publishes:
+        await call.prices.live.require()
     approval = await asyncio.to_thread(
         call.doors.approvals.approve, wanted, bytes.fromhex(body.digest), call.principal
     )
