@@ -3,9 +3,11 @@
 import signal
 import threading
 
+from tidegate.bootstrap.alerting import open_alerting
 from tidegate.bootstrap.shops import OpenShop
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
+from tidegate.followers.alerts import AlertsLoop
 from tidegate.followers.process import run_followers
 from tidegate.followers.shop import Settings
 from tidegate.journal.archive import Archive, WholeJournal
@@ -32,4 +34,6 @@ def follow(store: StorePaths, capacity: Capacity | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    run_followers(store.root, stop, SystemClock(), Settings(capacity=capacity))
+    clock = SystemClock()
+    telling = AlertsLoop(store.root, clock, open_alerting)
+    run_followers(store.root, stop, clock, Settings(capacity=capacity), beside=(telling,))

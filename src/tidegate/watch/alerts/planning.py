@@ -30,7 +30,7 @@ WORST = 5  # that a digest names
 
 Pairs = Sequence[tuple[str, str]]
 
-_SUBJECT = "id, level, english, chinese, money_fen, repeats"
+_SUBJECT = "id, level, english, chinese, money_fen, repeats, source"
 _WAITING = {
     RAISED: "state = 'open' AND same_as = 0 AND acked_ms = 0 AND step = -1",
     ESCALATED: (

@@ -15,6 +15,7 @@ LEVEL_WORDS: tuple[tuple[str, str], ...] = (
     ("promotion paused", "促销已暂停"), ("SKU paused", "商品已暂停"), ("shop stopped", "全店停售"),
 )  # fmt: skip
 assert len(LEVEL_WORDS) == len(LEVEL_NAMES)
+OTHER_WORDS = (("note", "提示"), ("a person must look", "需人工处理"))  # of alarms of others
 ENGLISH, CHINESE = 0, 1
 SENTENCE_MAX = 400
 _KINDS: Mapping[str, tuple[str, str]] = {
@@ -36,6 +37,13 @@ class Subject(NamedTuple):
     chinese: str
     money_fen: int
     repeats: int
+    source: str = "watch"
+
+    def badness(self, language: int) -> str:
+        """How bad it is, in words."""
+        if self.source == "watch":
+            return LEVEL_WORDS[self.level][language]
+        return OTHER_WORDS[min(self.level, 1)][language]
 
 
 class Shop(NamedTuple):
@@ -49,7 +57,7 @@ class Shop(NamedTuple):
 def letter_of(shop: Shop, kind: str, step: int, subject: Subject) -> tuple[str, str]:
     """Title and body of a letter about one alert."""
     here = shop.language
-    title = f"[{shop.name}] {_KINDS[kind][here]} {subject.id}: {LEVEL_WORDS[subject.level][here]}"
+    title = f"[{shop.name}] {_KINDS[kind][here]} {subject.id}: {subject.badness(here)}"
     said = subject.chinese if here == CHINESE and subject.chinese else subject.english
     lines = [cleaned(said, shop.clean)]
     if subject.repeats:
