@@ -1,0 +1,1 @@
+"""What persons agreed to, refused and withdrew, one purpose at a time."""
