@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from vendure_contract import RealMarket, RealStores, Since
-from vendure_shop import Buyer, VendureShop
+from vendure_shop import VendureShop
 
 from tidegate.channels.adapters.vendure import Vendure
 from tidegate.channels.adapters.vendure_session import PERMISSIONS, Credentials

@@ -224,6 +224,13 @@ class VendureShop:
             input={"orderId": self.order_id(code), "cancelShipping": True},
         )
 
+    def settle(self, code: str) -> None:
+        """The money of an authorised payment is there."""
+        payment = self.sql('SELECT id FROM payment WHERE "orderId" = %s', self.order_id(code))
+        self.admin.ask(
+            "mutation ($id: ID!) { settlePayment(id: $id) { __typename } }", id=str(payment[0][0])
+        )
+
     def ship(self, code: str) -> None:
         """A person ships what waits of an order."""
         for (number,) in self.sql(
@@ -242,6 +249,11 @@ class VendureShop:
         """A question to Vendure's database."""
         with psycopg.connect(self._postgres.conninfo, autocommit=True) as connection:
             return connection.execute(statement, values).fetchall()
+
+    def sql_change(self, statement: str, *values: object) -> None:
+        """Something that no API of Vendure does."""
+        with psycopg.connect(self._postgres.conninfo, autocommit=True) as connection:
+            connection.execute(statement, values)
 
     def sold(self, sku: str) -> int:
         """Units in placed orders."""

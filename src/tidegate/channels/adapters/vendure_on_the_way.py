@@ -18,7 +18,7 @@ from tidegate.channels.adapters.vendure_session import Session
 from tidegate.channels.ports import RefusedOutside, Unanswered
 
 CHECKOUT_MS = 60_000
-SETTLING_MS = 1_500  # others may be right behind a sale as young as this, in open transactions
+SETTLING_MS = 1_000  # others may be right behind a sale as young as this, in open transactions
 ON_THE_WAY_MAX = 500
 AT_PAYMENT = "ArrangingPayment"
 ON_THE_WAY = """query ($options: OrderListOptions!) {
