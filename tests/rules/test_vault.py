@@ -13,7 +13,7 @@ from tidegate.people.vault.root_key import RootKeyUnusable
 from tidegate.people.vault.writing import NewValue
 from tidegate.testing.vault_house import ANN, ANNS, BOB, DAY, DAY_MS, OPERATOR, ORDER, House
 
-TO_DELIVER = Asking(OPERATOR, "order_fulfilment", ticket="order T-1")
+TO_DELIVER = Asking(OPERATOR, "order.fulfil", ticket="order T-1")
 WHOLE = {one.field: one.value for one in ANNS}
 
 
@@ -43,11 +43,11 @@ def test_values_are_masked_unless_the_whole_is_asked_for(house: House) -> None:
 def test_a_reading_is_on_record_with_who_why_and_on_which_ground(house: House) -> None:
     house.vault.reading.read(TO_DELIVER, ANN, ["phone"], whole=True)
     assert house.events()[-1] == FieldsRead(
-        DAY * DAY_MS + 36_000_000, "000000000000000a", "a1a1000000000001", "order_fulfilment",
+        DAY * DAY_MS + 36_000_000, "000000000000000a", "a1a1000000000001", "order.fulfil",
         "contract", ("phone",), "rule 1.0", ticket="order T-1", is_masked=False,
     )  # fmt: skip
     assert house.gate.asked[-1] == (
-        ANN, "order_fulfilment", frozenset({"phone"}), "", "", DAY * DAY_MS + 36_000_000
+        ANN, "order.fulfil", frozenset({"phone"}), "", "", DAY * DAY_MS + 36_000_000
     )  # fmt: skip
     assert house.vault.reading.readers(ANN) == [house.events()[-1]]
 
@@ -65,18 +65,18 @@ def test_what_cannot_be_put_on_record_is_not_handed_out(
 
 STORE_REFUSALS = {
     "purpose_missing": [NewValue("phone", "13812345678", ())],
-    "wrong_purpose": [NewValue("address", "somewhere", ("marketing",))],
+    "wrong_purpose": [NewValue("address", "somewhere", ("marketing.push",))],
     "unknown_purpose": [NewValue("phone", "13812345678", ("fun",))],
     "unknown_field": [NewValue("face", "x", ORDER)],
     "malformed": [NewValue("phone", "", ORDER)],
     "handle_needed": [NewValue("platform_recipient", "王小明 13812345678", ORDER)],
-    "gate:consent_missing": [NewValue("phone", "13812345678", ("marketing",))],
+    "gate:consent_missing": [NewValue("phone", "13812345678", ("marketing.push",))],
 }
 
 
 @pytest.mark.parametrize("reason", STORE_REFUSALS)
 def test_what_may_not_be_stored_is_refused_and_on_record(house: House, reason: str) -> None:
-    house.gate.refused[7, "marketing"] = "consent_missing"
+    house.gate.refused[7, "marketing.push"] = "consent_missing"
     values = STORE_REFUSALS[reason]
     assert refusal(lambda: house.vault.writing.store(OPERATOR, 7, values)) == reason
     assert [event.reason for event in house.refusals()] == [reason]
@@ -98,22 +98,22 @@ def test_a_handle_of_a_platform_is_kept_as_it_is(house: House) -> None:
 
 def test_a_purpose_that_needs_an_assessment_waits_for_it(tmp_path: Path) -> None:
     house = House(tmp_path)
-    security = msgspec.structs.replace(house.register.purposes["security"], needs_assessment=True)
+    security = msgspec.structs.replace(house.register.purposes["security.keep"], needs_assessment=True)
     house.vault.close()
     house.register = msgspec.structs.replace(
-        house.register, purposes=house.register.purposes | {"security": security}
+        house.register, purposes=house.register.purposes | {"security.keep": security}
     )
     house.open()
-    values = [NewValue("phone", "13812345678", ("security",))]
+    values = [NewValue("phone", "13812345678", ("security.keep",))]
     assert refusal(lambda: house.vault.writing.store(OPERATOR, 7, values)) == "assessment_missing"
-    house.assessed = lambda purpose: purpose == "security"
+    house.assessed = lambda purpose: purpose == "security.keep"
     house.reopen().writing.store(OPERATOR, 7, values)
     assert [held.name for held in house.vault.reading.held(7)] == ["phone"]
     house.vault.close()
 
 
 def wrong_purpose(house: House) -> None:
-    house.vault.reading.read(Asking(OPERATOR, "marketing"), BOB, ["phone"])
+    house.vault.reading.read(Asking(OPERATOR, "marketing.push"), BOB, ["phone"])
 
 
 def basis_expired(house: House) -> None:
@@ -127,7 +127,7 @@ def restricted(house: House) -> None:
 
 
 def gate_refuses(house: House) -> None:
-    house.gate.refused[ANN, "order_fulfilment"] = "consent_withdrawn"
+    house.gate.refused[ANN, "order.fulfil"] = "consent_withdrawn"
     house.vault.reading.read(TO_DELIVER, ANN, ["phone"])
 
 
@@ -163,7 +163,7 @@ def test_what_is_restricted_is_read_for_what_the_law_asks_and_as_before_when_lif
 ) -> None:
     house.vault.writing.restrict(OPERATOR, ANN, "asked_for")
     read = house.vault.reading.read
-    assert read(Asking(OPERATOR, "trade_record"), ANN, ["trade_name"]) == {"trade_name": "安***"}
+    assert read(Asking(OPERATOR, "tax.keep"), ANN, ["trade_name"]) == {"trade_name": "安***"}
     house.vault.writing.lift(OPERATOR, ANN, "asked_for")
     assert read(TO_DELIVER, ANN, ["phone"]) == {"phone": "138****5678"}
 
@@ -212,7 +212,7 @@ TAMPERINGS = {
     ),
     "a longer life": (
         "vault.db",
-        f"UPDATE cell SET purposes = 'marketing@30000 order_fulfilment@30000' WHERE {ANNS_PHONE}",
+        f"UPDATE cell SET purposes = 'marketing.push@30000 order.fulfil@30000' WHERE {ANNS_PHONE}",
     ),
     "an older version": ("vault.db", f"UPDATE cell SET version = 2 WHERE {ANNS_PHONE}"),
 }  # fmt: skip
@@ -237,10 +237,10 @@ def test_a_purpose_that_was_written_over_another_is_refused_before_anything_open
 ) -> None:
     change(
         house, "vault.db",
-        f"UPDATE cell SET purposes = 'after_sales@30000' WHERE {ANNS_PHONE}",
+        f"UPDATE cell SET purposes = 'after.sales@30000' WHERE {ANNS_PHONE}",
     )  # fmt: skip
     assert refusal(lambda: house.vault.reading.read(TO_DELIVER, ANN, ["phone"])) == "wrong_purpose"
-    asking = Asking(OPERATOR, "after_sales")
+    asking = Asking(OPERATOR, "after.sales")
     assert refusal(lambda: house.vault.reading.read(asking, ANN, ["phone"])) == "tampered"
 
 
@@ -321,12 +321,12 @@ def test_values_go_when_their_last_purpose_is_over(house: House) -> None:
     house.days.day = DAY + 181  # orders are carried out; marketing runs for a year
     assert house.vault.erasing.retain(0) == (2, 5, False)
     assert [(one.name, one.purposes) for one in house.vault.reading.held(ANN)] == [
-        ("account", {"marketing": DAY + 365}), ("phone", {"marketing": DAY + 365}),
-        ("trade_name", {"trade_record": DAY + 1095}),
+        ("account", {"marketing.push": DAY + 365}), ("phone", {"marketing.push": DAY + 365}),
+        ("trade_name", {"tax.keep": DAY + 1095}),
     ]  # fmt: skip
     assert house.vault.reading.held(BOB) == []
     assert not house.vault.parts.keys.is_anybody(BOB)
-    asking = Asking(OPERATOR, "marketing")
+    asking = Asking(OPERATOR, "marketing.push")
     assert house.vault.reading.read(asking, ANN, ["phone"], whole=True) == {"phone": "13812345678"}
     house.days.day = DAY + 1096
     assert house.vault.erasing.retain(0) == (1, 3, False)
@@ -339,12 +339,12 @@ def test_values_go_when_their_last_purpose_is_over(house: House) -> None:
 def test_erasing_leaves_what_a_statute_asks_to_keep_and_only_keeps_it(house: House) -> None:
     erased = house.vault.erasing.erase(OPERATOR, ANN, "asked_for")
     assert erased.erased == ("account", "address", "name", "phone")
-    assert erased.kept == (("trade_name", "trade_record", "电子商务法 31", DAY + 1095),)
+    assert erased.kept == (("trade_name", "tax.keep", "电子商务法 31", DAY + 1095),)
     assert [held.name for held in house.vault.reading.held(ANN)] == ["trade_name"]
     restriction = house.vault.reading.restriction(ANN)
     assert restriction is not None
     assert house.vault.reading.find(TO_DELIVER, "phone", "13812345678") == 0
-    asking = Asking(OPERATOR, "trade_record")
+    asking = Asking(OPERATOR, "tax.keep")
     assert house.vault.reading.read(asking, ANN, ["trade_name"], whole=True) == {
         "trade_name": "安湖静波商行"
     }

@@ -264,6 +264,29 @@ class IdentityTable:
                     tokens.append(base | suffix)
         return tokens
 
+    def known_tokens(self, hashes: Sequence[bytes]) -> list[int]:
+        """The tokens of those who are known now, 0 for the others; nobody becomes known by it.
+
+        At most 16,384 hashes. Raises IdentityUnavailable.
+        """
+        assert len(hashes) <= sql.BATCH_MAX, "ask in batches"
+        store = self._store
+        with store.writing(), store.looking():
+            found = [store.unsettled(hashed) for hashed in hashes]
+            for row in store.look_up(hashes):
+                if row.dies_after_day >= self._day:
+                    found[row.place] = row.token
+        return found
+
+    def last_day_of(self, hashes: Sequence[bytes]) -> int:
+        """The last day of the longest life among these settled persons, 0 where there is none."""
+        with self._store.writing(), self._store.looking():
+            return max((row.dies_after_day for row in self._store.look_up(hashes)), default=0)
+
+    def living(self, tokens: Sequence[int]) -> int:
+        """How many of these tokens still lead to a keyed hash; reads through the whole table."""
+        return len(self._upkeep.hashes_of(tokens))
+
     # -- days and lives ------------------------------------------------------------------------
 
     def set_period_end(self, day: int) -> None:
@@ -272,6 +295,11 @@ class IdentityTable:
         Persons who are met from now on live at least so long. Until it is called, 400 days.
         """
         self._period_end_day = day
+
+    @property
+    def limit_end_day(self) -> int:
+        """The last day of the longest limit period that counts whoever is met today."""
+        return self._keep_until_day()
 
     def _keep_until_day(self) -> int:
         latest = self._day + RETENTION_DAYS

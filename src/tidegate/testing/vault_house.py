@@ -19,12 +19,12 @@ DAY_MS = 86_400_000
 OPERATOR = 0x0A
 ANN, BOB = 0xA1A1_0000_0000_0001, 0xB0B0_0000_0000_0002
 
-ORDER = ("order_fulfilment",)
-TRADE = ("trade_record",)
+ORDER = ("order.fulfil",)
+TRADE = ("tax.keep",)
 ANNS = [
-    NewValue("account", "ann-of-the-lake", ("order_fulfilment", "marketing")),
+    NewValue("account", "ann-of-the-lake", ("order.fulfil", "marketing.push")),
     NewValue("name", "安湖静波", ORDER),
-    NewValue("phone", "13812345678", ("order_fulfilment", "marketing")),
+    NewValue("phone", "13812345678", ("order.fulfil", "marketing.push")),
     NewValue("address", "浙江省杭州市西湖区文三路90号", ORDER),
     NewValue("trade_name", "安湖静波商行", TRADE),
 ]

@@ -165,7 +165,7 @@ class Reading:
         return found[-limit:]
 
 
-RIGHTS = "rights"
+RIGHTS = "rights.answer"
 
 
 def spelled(rule: FieldRule, value: str) -> str:

@@ -7,6 +7,7 @@ This module never knows a person and never fills a gap: an unknown name is an er
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from tidegate.people.vault.masking import MASKS
 
 DEFAULT_FILE = Path(__file__).with_name("register_default.json")
 DAYS_MAX = 36_500
+_NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,63}")
 
 Basis = Literal[
     "consent", "contract", "legal_duty", "emergency", "public_interest", "disclosed", "other_law"
@@ -86,7 +88,7 @@ class PurposeEnds:
     days: Mapping[str, int] = field(default_factory=dict)
 
     def text(self) -> str:
-        """`delivery@20811 trade_record@21906`, in the order of names."""
+        """`order.fulfil@20811 tax.keep@21906`, in the order of names."""
         return " ".join(f"{name}@{day}" for name, day in sorted(self.days.items()))
 
     @classmethod
@@ -127,8 +129,8 @@ def check(register: Register) -> None:
             raise RegisterWrong(f"fields.{name}: there is no mask {rule.mask!r}")
     used: set[str] = set()
     for name, purpose in register.purposes.items():
-        if not name.replace("_", "").isalnum() or not name.islower():
-            raise RegisterWrong(f"purposes: {name!r} is not a name of small letters and _")
+        if not _NAME.fullmatch(name):
+            raise RegisterWrong(f"purposes: {name!r} is not a name as notices have them")
         if missing := [one for one in purpose.fields if one not in register.fields]:
             raise RegisterWrong(f"purposes.{name}: there is no field {missing[0]!r}")
         if not 1 <= purpose.days <= DAYS_MAX:

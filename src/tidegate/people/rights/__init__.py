@@ -1,0 +1,1 @@
+"""What a person may ask about their own data, from the request to the certificate."""
