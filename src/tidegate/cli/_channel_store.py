@@ -64,8 +64,7 @@ def connect(
             capabilities_of(kind)
         except (msgspec.ValidationError, TypeError, LookupError) as wrong:
             raise ValueError(str(wrong)) from None
-        has_key = checked != "vendure"  # it is asked as a user of its own
-        key, is_new = channel_key(store, shop, channel) if has_key else (b"", False)
+        key, is_new = channel_key(store, shop, channel)
         put_connection(ledger, channel, kind, checked, wanted)
     shown = key.hex() if is_new else ""
     if as_json:
