@@ -78,6 +78,16 @@ class ShopPaths(NamedTuple):
         return self.people / "trees.db"
 
     @property
+    def vault(self) -> Path:
+        """The folder of the stream `vault:<shop>`, of sealed values, their index and their keys."""
+        return self.folder / "vault"
+
+    @property
+    def vault_root(self) -> Path:
+        """The root key that the vault's keys are wrapped by."""
+        return self.secrets / "vault-root.key"
+
+    @property
     def messages(self) -> Path:
         """Messages to persons on their way: tokens and templates, never an address."""
         return self.people / "messages.db"

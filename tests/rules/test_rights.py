@@ -251,8 +251,8 @@ def test_files_that_people_exchange_lose_the_person_and_nobody_else(rights: Righ
 def test_the_certificate_names_places_laws_and_both_last_days(rights: RightsHouse) -> None:
     from tidegate.people.vault.key_backups import KeyBackups
 
-    backups = KeyBackups(rights.folder / "keys-elsewhere", rights.house.vault.parts)
-    backups.make(OPERATOR)
+    backups = KeyBackups(rights.house.vault.parts)
+    backups.make(OPERATOR, rights.folder / "keys-elsewhere")
     request = rights.identified(ANN, "delete")
     document = rights.desk.delete(OPERATOR, request.id).document
     assert document["erased"] == ["account", "address", "name", "phone"]

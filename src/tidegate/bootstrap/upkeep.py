@@ -157,6 +157,14 @@ class Upkeep:
         """Ask `teller`, on the loop, what people should know of a shop while orders go on."""
         self._tellers.setdefault(shop, []).append(teller)
 
+    def also(self, chore: Chore) -> None:
+        """One more chore, before `start`; in pieces it calls `breathe` between."""
+        self.chores.insert(len(self.chores) - 1, chore)
+
+    def breathe(self) -> None:
+        """Between two pieces of a chore: others get in. Raises Stopped when the server stops."""
+        self._breathe()
+
     def _chores(self, shop: ShopUpkeep) -> list[Chore]:
         return [
             Chore(f"{shop.name}: notes", NOTES_EVERY_S, lambda: self._note(shop)),

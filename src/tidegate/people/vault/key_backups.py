@@ -15,10 +15,12 @@ from tidegate.journal.backup import copy_database
 from tidegate.people.vault.events import KeysBackedUp, token_text
 from tidegate.people.vault.parts import VaultParts
 from tidegate.people.vault.tombstones import FILE_NAME as TOMBSTONES
+from tidegate.storage.sqlite_schema import sync_directory
 
 KEEP_DAYS_MAX = 30
 _NAME = re.compile(r"vault-keys-(\d+)-until-(\d+)\.db")
 _BLOCK = 1 << 20
+DAY_MS = 86_400_000
 
 
 class KeyBackupRefused(Exception):
@@ -26,40 +28,49 @@ class KeyBackupRefused(Exception):
 
 
 class KeyBackups:
-    """The backups of one shop's keys in one folder."""
+    """Makes backups of one shop's keys and deletes those that are past their day."""
 
-    def __init__(self, folder: Path, parts: VaultParts, keep_days: int = KEEP_DAYS_MAX) -> None:
+    def __init__(self, parts: VaultParts) -> None:
+        self._parts = parts
+
+    def make(self, actor: int, folder: Path, keep_days: int = KEEP_DAYS_MAX) -> Path:
+        """Copy the keys, and the tombstones beside them. On record before the copy is there.
+
+        Raises ValueError for a longer life than 30 days, storage's errors.
+        """
         if not 1 <= keep_days <= KEEP_DAYS_MAX:
             raise ValueError(f"backups of keys live 1 to {KEEP_DAYS_MAX} days, not {keep_days}")
-        self._folder = folder
-        self._parts = parts
-        self._keep_days = keep_days
-
-    def make(self, actor: int) -> Path:
-        """Copy the keys, and the tombstones beside them. On record before the copy is there."""
         parts = self._parts
-        ends_day = parts.today() + self._keep_days
+        ends_day = parts.today() + keep_days
         now_ms = parts.now_ms()
-        path = self._folder / f"vault-keys-{now_ms}-until-{ends_day}.db"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"vault-keys-{now_ms}-until-{ends_day}.db"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with parts.turn:  # nothing is half destroyed in it
             parts.stream.append(KeysBackedUp(now_ms, token_text(actor), "", path.name, ends_day))
-            parts.keys.note_backup(path.name, now_ms, ends_day)
+            parts.keys.note_backup(path.name, str(folder.resolve()), now_ms, ends_day)
             copy_database(parts.keys.path, path)
             if parts.log.path.exists():
-                copy = self._folder / TOMBSTONES
-                copy.write_bytes(parts.log.path.read_bytes())
-                copy.chmod(0o600)
+                write_private(folder / TOMBSTONES, parts.log.path.read_bytes())
         return path
 
+    def is_due(self) -> bool:
+        """Whether none was made today: what is stored after the last one dies with the disk."""
+        made = max((one.made_ms for one in self._parts.keys.backups()), default=0)
+        return self._parts.now_ms() - made >= DAY_MS
+
     def expire(self) -> list[str]:
-        """Delete every backup that is past its day; their names."""
+        """Delete every backup that is past its day; their names.
+
+        One that somebody moved elsewhere counts as gone on that day too: a restore refuses it.
+        """
         gone = []
-        for path in sorted(self._folder.glob("vault-keys-*.db")):
-            if ends_day_of(path) < self._parts.today():
-                wipe(path)
-                self._parts.keys.note_gone(path.name)
-                gone.append(path.name)
+        for one in self._parts.keys.backups():
+            if not one.is_gone and one.ends_day < self._parts.today():
+                path = Path(one.folder) / one.name
+                if path.exists():
+                    wipe(path)
+                self._parts.keys.note_gone(one.name)
+                gone.append(one.name)
         return gone
 
 
@@ -97,8 +108,21 @@ def take_back(backup: Path, keys: Path, today: int) -> None:
     beside = backup.with_name(TOMBSTONES)
     own = keys.with_name(TOMBSTONES)
     if beside.exists() and not own.exists():
-        own.write_bytes(beside.read_bytes())
-        own.chmod(0o600)
+        write_private(own, beside.read_bytes())
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file as a whole; only its owner may read it."""
+    making = path.with_name(path.name + ".making")
+    making.unlink(missing_ok=True)
+    descriptor = os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    making.rename(path)
+    sync_directory(path.parent)
 
 
 def wipe(path: Path, random_bytes: Callable[[int], bytes] = bytes) -> None:

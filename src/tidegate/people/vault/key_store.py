@@ -38,7 +38,7 @@ SCHEMA = Schema(
                     person BLOB, data_class INTEGER, key_number INTEGER NOT NULL,
                     PRIMARY KEY (person, data_class)) STRICT, WITHOUT ROWID""",
                 """CREATE TABLE backup (
-                    made_ms INTEGER NOT NULL, name TEXT PRIMARY KEY,
+                    made_ms INTEGER NOT NULL, name TEXT PRIMARY KEY, folder TEXT NOT NULL,
                     ends_day INTEGER NOT NULL, is_gone INTEGER NOT NULL) STRICT""",
             ),
         ),
@@ -59,6 +59,7 @@ class BackupNoted(NamedTuple):
 
     made_ms: int
     name: str
+    folder: str
     ends_day: int
     is_gone: bool
 
@@ -203,11 +204,12 @@ class KeyStore(VaultFile):
 
     # -- backups -----------------------------------------------------------------------------------
 
-    def note_backup(self, name: str, made_ms: int, ends_day: int) -> None:
+    def note_backup(self, name: str, folder: str, made_ms: int, ends_day: int) -> None:
         """A copy of this file exists, until that day."""
         with self.changing() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO backup VALUES (?, ?, ?, 0)", (made_ms, name, ends_day)
+                "INSERT OR REPLACE INTO backup VALUES (?, ?, ?, ?, 0)",
+                (made_ms, name, folder, ends_day),
             )
 
     def note_gone(self, name: str) -> None:
@@ -219,6 +221,6 @@ class KeyStore(VaultFile):
         """Every copy that was ever made, the newest last."""
         with self.reading() as connection:
             rows = connection.execute(
-                "SELECT made_ms, name, ends_day, is_gone FROM backup ORDER BY made_ms, name"
+                "SELECT made_ms, name, folder, ends_day, is_gone FROM backup ORDER BY made_ms, name"
             ).fetchall()
-        return [BackupNoted(made, name, day, bool(gone)) for made, name, day, gone in rows]
+        return [BackupNoted._make((*row[:4], bool(row[4]))) for row in rows]
