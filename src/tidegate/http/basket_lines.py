@@ -13,12 +13,18 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET
 
+from tidegate.http.basket_prices import (
+    Asked,
+    Left,
+    named_discount,
+    price_now,
+    price_with_what_is_left,
+)
 from tidegate.http.errors import NOT_FOUND, UNPROCESSABLE, Problem
 from tidegate.http.order_lines import ROW, flags_of, half_priced, verified_mask
 from tidegate.http.ports import Catalogue
 from tidegate.http.schemas import INT32_MAX, BuyerClass, Order
-from tidegate.pricing.price import BasketRefused, price
-from tidegate.pricing.promotion import Basket, Buyer, Line
+from tidegate.pricing.promotion import Buyer
 from tidegate.pricing.result import Priced, PricedLine
 from tidegate.publishing.books import Prices
 from tidegate.record.lines import (
@@ -80,6 +86,7 @@ def wants_price(order: Order) -> bool:
         order.lines[0].receivable_fen is UNSET
         or order.choices is not UNSET
         or order.buyer_class is not UNSET
+        or order.shipping_fen is not UNSET
     )
 
 
@@ -105,24 +112,6 @@ def buyer_of(about: BuyerClass | msgspec.UnsetType, channel: str) -> Buyer:
     )
 
 
-def priced_basket(
-    prices: Prices,
-    lines: Sequence[tuple[str, int]],
-    buyer: Buyer,
-    choices: Sequence[str],
-    now_ms: int,
-    *,
-    shipping_fen: int = 0,
-    trace: bool = False,
-) -> Priced:
-    """The price of a basket now. Raises Problem."""
-    basket = Basket(tuple(Line(sku, quantity) for sku, quantity in lines), shipping_fen)
-    try:
-        return price(prices.book, basket, buyer, choices, now_ms, trace=trace)
-    except BasketRefused as refused:
-        raise Problem(UNPROCESSABLE, f"lines: {refused}") from None
-
-
 class RowFacts(NamedTuple):
     """What one row says beside the order's own fields."""
 
@@ -141,19 +130,29 @@ def basket_rows(
     tokens: Sequence[int],
     catalogue: Catalogue,
     prices: Prices,
+    left: Left,
     now_ms: int,
 ) -> bytes:
     """The rows of a basket's order: a row a SKU, then its gifts. Raises Problem.
 
-    A basket with a SKU that has no price goes to the desk without amounts, to be refused there.
+    A basket with a SKU that has no price goes to the desk without amounts, to be refused there; so
+    does one that was charged as if a spent budget were full, with those amounts.
     """
     wanted = [(line.sku, line.quantity) for line in order.lines]
     if any(sku not in prices.book.number_of for sku, _ in wanted):
         facts = [RowFacts(catalogue.sku_number(sku), quantity) for sku, quantity in wanted]
         return packed(order, named, tokens, facts, prices.version, 0)
-    choices = order.choices if order.choices is not UNSET else ()
-    buyer = buyer_of(order.buyer_class, order.channel)
-    priced = priced_basket(prices, wanted, buyer, choices, now_ms)
+    asked = Asked(
+        wanted,
+        buyer_of(order.buyer_class, order.channel),
+        order.choices if order.choices is not UNSET else (),
+        now_ms,
+        order.shipping_fen if order.shipping_fen is not UNSET else 0,
+    )
+    priced, spent = price_with_what_is_left(prices, asked, left)
+    if spent and mismatch_of(order, priced):
+        full = price_now(prices, asked)
+        priced = priced if mismatch_of(order, full) else full
     facts = [line_facts(prices, catalogue, line) for line in priced.lines]
     places = {line.sku: place for place, line in enumerate(priced.lines, 1)}
     for gift in priced.gifts:
@@ -168,21 +167,20 @@ def basket_rows(
         )
     if len(facts) > LINES_PER_ORDER_MAX:
         raise Problem(UNPROCESSABLE, f"lines: at most {LINES_PER_ORDER_MAX} with the gifts")
+    return packed(order, named, tokens, facts, prices.version, mismatch_of(order, priced))
+
+
+def mismatch_of(order: Order, priced: Priced) -> int:
+    """How far what was charged for the goods is from the price."""
     platform_fen = priced.receivable_fen - priced.goods_fen
     if order.platform_fen is not UNSET:
         platform_fen = order.platform_fen
-    mismatch_fen = order.charged_fen + platform_fen - priced.receivable_fen
-    return packed(order, named, tokens, facts, prices.version, mismatch_fen)
+    return order.charged_fen + platform_fen - priced.receivable_fen
 
 
 def line_facts(prices: Prices, catalogue: Catalogue, line: PricedLine) -> RowFacts:
-    """A priced line. Of its promotions one stands for all: with a budget first, then by amount."""
-    limited = prices.limited
-    most = max(
-        line.discounts,
-        key=lambda one: (one.promotion in limited, one.discount_fen),
-        default=None,
-    )
+    """A priced line; of its promotions one stands for all."""
+    most = named_discount(prices, line)
     promotion = catalogue.promotion_number(most.promotion) if most is not None else NO_PROMOTION
     exception = NO_EXCEPTION
     if line.receivable_fen < prices.floors[line.sku] * line.quantity:

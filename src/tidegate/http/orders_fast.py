@@ -7,6 +7,7 @@ says is durable. It holds no socket and awaits nothing, so that every server can
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -48,6 +49,7 @@ from tidegate.http.order_lines import NO_KEYS, line_rows, moment_ms
 from tidegate.http.ports import Clock, Desk, Exchange
 from tidegate.http.schemas import Order
 from tidegate.publishing.books import PriceBooks
+from tidegate.publishing.budgets import left_of
 
 CREATED = 201
 REPEATED = 200
@@ -174,7 +176,9 @@ class OrderDoor:
             if prices is None:
                 raise PricesAwaited
             now_ms = self.clock.now_ms()
-            rows = basket_rows(order, named, tokens, self.desk.catalogue, prices, now_ms)
+            desk = self.desk
+            left = partial(left_of, desk.machine)
+            rows = basket_rows(order, named, tokens, desk.catalogue, prices, left, now_ms)
             self.priced.keep(named.key, content, rows)
         return rows
 

@@ -51,10 +51,14 @@ class QuoteAsked(Body, frozen=True):
 
 
 class Quoted(msgspec.Struct, frozen=True):
-    """The price, its version and hash; with a receipt, every step in words."""
+    """The price, its version and hash; with a receipt, every step in words.
+
+    `spent`: promotions that it leaves out, since too little is left of their budgets.
+    """
 
     priced: Priced
     receipt: list[str]
+    spent: list[str]
 
 
 class DraftPut(Body, frozen=True):

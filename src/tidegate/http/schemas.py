@@ -105,6 +105,10 @@ class Order(Body, frozen=True):
     verified: Annotated[list[KeyKind], Meta(max_length=4)] | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
     buyer_class: BuyerClass | UnsetType = UNSET
+    shipping_fen: (
+        Annotated[Fen, Meta(description="The fee before promotions, of an order priced here")]
+        | UnsetType
+    ) = UNSET
 
 
 class OrderAccepted(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,6 +16,7 @@ import structlog
 
 from tidegate.engine import layout as lo
 from tidegate.pricing.book import PriceBook
+from tidegate.pricing.promotion import Budget
 from tidegate.pricing.publishing import base_of
 from tidegate.pricing.standing import (
     Allowance,
@@ -69,6 +70,7 @@ class Prices:
     floors: dict[str, int]
     exceptions: dict[tuple[str, str], int]  # (promotion, SKU) -> number
     limited: frozenset[str]  # promotions with a budget or a buyer's cap
+    budgeted: frozenset[str]  # of these, those with a budget
 
 
 def key_of(desk: DeskSeen) -> Key:
@@ -220,6 +222,7 @@ class PriceBooks:
             {sku.code: sku.floor_fen for sku in facts.skus},
             {(promotion, sku): number for promotion, sku, number, _, _ in exceptions},
             frozenset(one.code for one in standing.promotions if one.may_run_out),
+            frozenset(one.code for one in standing.promotions if one.budget != Budget()),
         )
 
     async def _build(self) -> None:

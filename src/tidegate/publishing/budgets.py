@@ -5,8 +5,9 @@ it is never sold at another price than the one that was asked. Nothing here coun
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from tidegate.pricing.promotion import Promotion
+from tidegate.pricing.promotion import Promotion, Room
 from tidegate.record import facts as f
 
 COUNTED_BY = "account"  # the identity key that a buyer's caps go by
@@ -19,6 +20,23 @@ NAMES = ("budget-units", "budget-money", "buyer-orders", "buyer-units", "buyer-m
 def rule_codes(code: str) -> list[str]:
     """What the rules of a promotion are called, there or not."""
     return [f"{code[:CODE_CHARS]}.{name}" for name in NAMES]
+
+
+def left_of(machine: Any, code: str) -> Room:  # noqa: ANN401  the engine's
+    """What the desk's rules still let a promotion give, in all; what they charge is theirs to say.
+
+    A budget that was never put is none. Orders that are being decided may take it meanwhile.
+    """
+    units, money_fen = (_left(machine, rule) for rule in rule_codes(code)[:2])
+    return Room(units, money_fen)
+
+
+def _left(machine: Any, rule: str) -> int | None:  # noqa: ANN401  the engine's
+    number = machine.catalogue.rules.get(rule, 0)
+    if number not in machine.catalogue.rule_places:
+        return None
+    row = machine.state.rules[number]
+    return max(0, int(row["budget"]) - int(row["used"])) if row["known"] else None
 
 
 def rules_of(promotion: Promotion) -> list[f.PutRule]:

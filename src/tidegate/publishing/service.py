@@ -28,9 +28,6 @@ from tidegate.pricing.publishing import (
     Allowed,
     exceptions_for,
 )
-from tidegate.pricing.standing import (
-    ShopPrices,
-)
 from tidegate.publishing.books import PriceBooks, surroundings_of
 from tidegate.publishing.bounds import COLLAR
 from tidegate.publishing.budgets import rule_codes, rules_of
@@ -46,6 +43,7 @@ from tidegate.publishing.publication import (
     digest_of,
     publication_of,
 )
+from tidegate.publishing.shadows import as_told, shadowed
 from tidegate.publishing.store import Draft, Drafts
 from tidegate.record import facts as f
 
@@ -123,22 +121,47 @@ class Publishing:
     async def check(self, code: str) -> Draft:
         """Ask the guard. Raises DraftMissing, PromotionsRefused."""
         draft = await self.get(code)
-        prices, surroundings = self.books.facts(), surroundings_of(self.desk)
-        if draft.shadow_channel:
-            prices = await self._with_shadows(prices, draft.shadow_channel)
-        now_ms = self.desk.machine.now_ms
-        asked = CheckAsked(prices, now_ms, (draft.promotion,), CHECK_BUDGET_S, COLLAR)
-        done = await self._asked_with_medians(asked)
-        if not done.digest:  # the check died; what it was to look at still has its name
-            digest = await asyncio.to_thread(digest_of, asked)
-            done = msgspec.structs.replace(done, digest=digest)
-        done = msgspec.structs.replace(done, surroundings=surroundings)
+        done = await self._checked((draft.promotion,), draft.shadow_channel)
         now = await self.get(code)
         if now.promotion != draft.promotion:
             raise NotPublishable("the draft changed while it was checked: check it again")
         state = SHADOWED if draft.shadow_channel else CHECKED
         kept = msgspec.structs.replace(now, state=state, check=done, proposal="")
         return await asyncio.to_thread(self.drafts.put, kept)
+
+    async def shadow(
+        self, channel: str, promotions: Sequence[Promotion], author: int
+    ) -> tuple[list[Draft], CheckDone]:
+        """Keep what a platform's back office was told, and check all of it together.
+
+        Malformed promotions are refused before any is kept. Raises PromotionsRefused,
+        NotPublishable where a draft of that code is something else.
+        """
+        there = {one.code: one for one in await self.all()}
+        taken = [
+            one.code for one in promotions
+            if one.code in there and there[one.code].shadow_channel != channel
+        ]  # fmt: skip
+        if taken:
+            raise NotPublishable(
+                f"{taken[0]} is a draft of another kind or channel: drop it, or use other codes"
+            )
+        done = await self._checked(tuple(promotions), channel)
+        kept = [Draft(one, channel, SHADOWED, done, author=author) for one in promotions]
+        return await asyncio.to_thread(self.drafts.put_all, kept), done
+
+    async def _checked(self, proposed: tuple[Promotion, ...], channel: str) -> CheckDone:
+        """What the guard says of some promotions, here or at a platform."""
+        prices, surroundings = self.books.facts(), surroundings_of(self.desk)
+        now_ms = self.desk.machine.now_ms
+        if channel:
+            prices = as_told(prices, shadowed(await self.all(), channel, now_ms))
+        asked = CheckAsked(prices, now_ms, proposed, CHECK_BUDGET_S, COLLAR)
+        done = await self._asked_with_medians(asked)
+        if not done.digest:  # the check died; what it was to look at still has its name
+            digest = await asyncio.to_thread(digest_of, asked)
+            done = msgspec.structs.replace(done, digest=digest)
+        return msgspec.structs.replace(done, surroundings=surroundings)
 
     async def _asked_with_medians(self, asked: CheckAsked) -> CheckDone:
         """The guard's answer, held against what was received of late too."""
@@ -157,16 +180,6 @@ class Publishing:
         numbers = await asyncio.to_thread(self.received, self.desk.machine.now_ms)
         codes = self.desk.machine.catalogue.sku_codes
         return {codes[number]: fen for number, fen in numbers.items() if number < len(codes)}
-
-    async def _with_shadows(self, prices: ShopPrices, channel: str) -> ShopPrices:
-        """What stands at a platform: the promotions that were entered for it, and no others."""
-        drafts = await self.all()
-        documents = tuple(
-            canonical(one.promotion).decode() for one in drafts if one.shadow_channel == channel
-        )
-        return msgspec.structs.replace(
-            prices, documents=documents, paused=frozenset(), allowances=()
-        )
 
     # -- publishing -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from tidegate.publishing.books import PriceBooks
 from tidegate.publishing.checker import Checker, ProcessChecker
 from tidegate.publishing.live import GoingLive
 from tidegate.publishing.service import DeskGiven, Publishing
+from tidegate.publishing.shadows import Shadows
 from tidegate.publishing.store import Drafts
 from tidegate.publishing.watching import Watching
 
@@ -28,6 +29,7 @@ class ShopPublishing:
         self.drafts = Drafts(path, now_ms)
         self.service = Publishing(desk, self.books, self.drafts, checker or ProcessChecker())
         self.watching = Watching(self.service, now_ms)
+        self.shadows = Shadows(self.drafts, self.books.facts)
         self.live = GoingLive(desk, now_ms)
 
     def start(self) -> None:

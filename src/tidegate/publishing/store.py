@@ -7,7 +7,7 @@ lost, drafts are lost and nothing that sells changes.
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +92,32 @@ class Drafts:
 
     def put(self, draft: Draft) -> Draft:
         """Keep a draft as it is now. Raises TooManyDrafts, DraftsUnavailable."""
+        with self._lock:
+            return self._put(draft)
+
+    def _put(self, draft: Draft) -> Draft:
         kept = msgspec.structs.replace(draft, changed_at_ms=self._now_ms())
         checked = None if kept.check is None else msgspec.json.encode(kept.check)
         row = (
             kept.code, msgspec.json.encode(kept.promotion), kept.shadow_channel, kept.state,
             checked, kept.proposal, kept.author.to_bytes(8, "big"), kept.changed_at_ms,
         )  # fmt: skip
+        if self._one(kept.code) is None and self._count() >= DRAFTS_MAX:
+            raise TooManyDrafts(f"{DRAFTS_MAX:,} drafts: remove some")
+        self._execute("INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        return kept
+
+    def put_all(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Keep several, all or none. Raises TooManyDrafts, DraftsUnavailable."""
         with self._lock:
-            if self._one(kept.code) is None and self._count() >= DRAFTS_MAX:
-                raise TooManyDrafts(f"{DRAFTS_MAX:,} drafts: remove some")
-            self._execute("INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._execute("BEGIN IMMEDIATE")
+            try:
+                kept = [self._put(draft) for draft in drafts]
+                self._execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
         return kept
 
     def get(self, code: str) -> Draft | None:

@@ -12,7 +12,6 @@ import msgspec
 import structlog
 
 from tidegate.engine import layout as lo
-from tidegate.pricing.promotion import canonical
 from tidegate.pricing.publishing import GOING_LIVE_LEAD_MS, PROVED, Checked, to_pause
 from tidegate.pricing.standing import ShopPrices, standing_of
 from tidegate.publishing.books import Key, exceptions_of, facts_of, key_of
@@ -20,6 +19,7 @@ from tidegate.publishing.bounds import COLLAR
 from tidegate.publishing.checking import CheckAsked
 from tidegate.publishing.publication import summary
 from tidegate.publishing.service import CHECK_BUDGET_S, Publishing
+from tidegate.publishing.shadows import as_told, shadowed
 from tidegate.record import facts as f
 
 LOOK_S = 0.5
@@ -171,14 +171,7 @@ class Watching:
         found = []
         drafts = [one for one in await self.publishing.all() if one.shadow_channel and one.check]
         for channel in sorted({one.shadow_channel for one in drafts}):
-            documents = tuple(
-                canonical(one.promotion).decode()
-                for one in drafts
-                if one.shadow_channel == channel and one.promotion.end_ms > now_ms
-            )
-            there = msgspec.structs.replace(
-                prices, documents=documents, paused=frozenset(), allowances=()
-            )
+            there = as_told(prices, shadowed(drafts, channel, now_ms))
             asked = CheckAsked(there, now_ms, (), CHECK_BUDGET_S, LIST_COLLAR)
             done = await self.publishing.checker.check(asked)
             if done.checked.verdict != PROVED:
