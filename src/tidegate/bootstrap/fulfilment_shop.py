@@ -85,8 +85,9 @@ def _line_now(machine: Machine, place: int, flags: int) -> tuple[LineNow, int, i
     high = int(words[place + bk.L_MONEY_HIGH])
     money_fen = int(words[place + bk.L_MONEY]) | ((high & 0x1FF) << 32)
     units = words[place + bk.L_UNITS :]
-    counts = [int(units[n]) if flags & bk.WIDE else (int(units[0]) >> (8 * n)) & 0xFF
-              for n in range(4)]  # fmt: skip
+    wide = [int(units[n]) if flags & bk.WIDE else (int(units[0]) >> (8 * n)) & 0xFF
+            for n in range(4)]  # fmt: skip
+    ordered, cancelled, shipped, returned = wide
     share = int(words[bk.platform_place(place, flags)]) if flags & bk.HAS_PLATFORM else 0
     share -= (share & SIGN_BIT) << 1
     short = int(words[bk.short_place(place, flags)]) if flags & bk.IS_FACT else 0
@@ -94,9 +95,10 @@ def _line_now(machine: Machine, place: int, flags: int) -> tuple[LineNow, int, i
     sku = int(words[place + bk.L_SKU])
     code = _code(machine, sku)
     pool = catalogue.code_of("pools", (high >> 21) & 0xF)
+    parts = _recipe(machine, recipe) or ((code, 1),)
     line = LineNow(
-        code, pool, money_fen, floor_fen(state, sku), high >> 25, *counts, short,
-        _recipe(machine, recipe) or ((code, 1),),
+        code, pool, money_fen, floor_fen(state, sku), high >> 25, ordered, cancelled, shipped,
+        returned, short, parts,
     )  # fmt: skip
     return line, max(0, money_fen - share), int(bk.line_stride(flags)) + ((high >> 9) & 0xFFF)
 

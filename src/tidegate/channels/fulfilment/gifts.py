@@ -102,7 +102,8 @@ class Gifts:
         if found is None:
             raise NotThere("unknown_target", "there is no such gift")
         if found.state == "held":
-            found = self._set(found, state="covered", exception=exception or NO_EXCEPTION,
+            under = exception or NO_EXCEPTION
+            found = self._set(found, state="covered", exception=under, reason="",
                               attempt=found.attempt + 1)  # fmt: skip
         elif found.exception != (exception or NO_EXCEPTION):
             raise NotDone("wrong_state", f"this gift is {found.state}, not held")

@@ -22,13 +22,8 @@ from tidegate.channels.fulfilment.warehouses import Warehouses
 from tidegate.channels.ledger import Ledger
 
 PRUNE_EVERY_MS = 60_000
-WAITING_MAX = 64  # calls that wait for their turn; more are told to come again
 
 T = TypeVar("T")
-
-
-class TooMany(Exception):
-    """Too many calls wait: come again."""
 
 
 class Fulfilment:
@@ -46,7 +41,6 @@ class Fulfilment:
         self._store = store
         self._shop = shop
         self._turn_taking = threading.Lock()
-        self._waiting = 0
         self._next_prune_ms = 0
         self._once = Once(store, Asking(shop, sleep))
         self.presales = Presales(store, shop, self._once)
@@ -58,15 +52,9 @@ class Fulfilment:
         self.returns = Returns(store, shop, self._once)
 
     def do(self, work: Callable[["Fulfilment"], T]) -> T:
-        """Do something when it is its turn. Raises TooMany, and whatever the work raises."""
-        if self._waiting >= WAITING_MAX:
-            raise TooMany
-        self._waiting += 1
-        try:
-            with self._turn_taking:
-                return work(self)
-        finally:
-            self._waiting -= 1
+        """Do something when it is its turn. Raises whatever the work raises."""
+        with self._turn_taking:
+            return work(self)
 
     def now_ms(self) -> int:
         """The shop's time."""
