@@ -69,7 +69,13 @@ def open_alerting(name: str, paths: ShopPaths) -> Alerting:
 
 def open_outbox(root: Path, shop: str) -> tuple[ShopPaths, Outbox]:
     """A shop's alerts, for the command line beside whoever serves. Raises NoSuchStore."""
+    paths = shop_paths(root, shop)
+    return paths, Outbox(paths.alerts)
+
+
+def shop_paths(root: Path, shop: str) -> ShopPaths:
+    """Where a shop that is there lies. Raises NoSuchStore, ValueError."""
     paths = existing_store(root).shop(shop)
     if not paths.folder.is_dir():
         raise NoSuchStore(f"there is no shop {shop} in {root}")
-    return paths, Outbox(paths.alerts)
+    return paths

@@ -19,7 +19,7 @@ ACKNOWLEDGED = "acknowledged"
 PULSE_STALE_MS = 15_000  # written every two seconds: older than this, nobody sends
 
 
-class AlarmShown(msgspec.Struct, frozen=True):
+class AlarmTold(msgspec.Struct, frozen=True):
     """One alarm. `state`: open, acknowledged, resolved; `step`: how far escalated, -1 = nobody."""
 
     id: int
@@ -73,7 +73,7 @@ class MessageShown(msgspec.Struct, frozen=True):
 class AlarmStory(msgspec.Struct, frozen=True):
     """An alarm, what it counted, and everything that was done about it."""
 
-    alarm: AlarmShown
+    alarm: AlarmTold
     numbers: dict[str, Any]
     messages: list[MessageShown]
     history: list[Change]
@@ -92,6 +92,13 @@ class AlertStatus(msgspec.Struct, frozen=True):
     pulse_ms: int = 0
     fault: str = ""
 
+    @property
+    def why(self) -> str:
+        """Why people are not told; "" while they are."""
+        if self.pulse_ms and not self.sending:
+            return "nobody tells people of alarms: see why the followers do not run"
+        return self.fault
+
 
 _COLUMNS = (
     "alert.id, source, alert.key, level, state, acked_ms, opened_ms, english, chinese, first_order,"
@@ -102,7 +109,7 @@ _COLUMNS = (
 
 
 def list_alarms(outbox: Outbox, state: str = "", before: int = 0, limit: int = LIST_MAX) -> list[
-    AlarmShown
+    AlarmTold
 ]:  # fmt: skip
     """The newest alarms, newest first; of one state, or of all; `before` = older than that id."""
     where = {
@@ -117,7 +124,7 @@ def list_alarms(outbox: Outbox, state: str = "", before: int = 0, limit: int = L
     return [_shown(row) for row in rows]
 
 
-def find_alarm(outbox: Outbox, name: str) -> AlarmShown | None:
+def find_alarm(outbox: Outbox, name: str) -> AlarmTold | None:
     """An alarm by its number or its key."""
     column = "alert.id" if name.isascii() and name.isdigit() and len(name) <= 15 else "alert.key"
     rows = outbox.rows(
@@ -127,7 +134,7 @@ def find_alarm(outbox: Outbox, name: str) -> AlarmShown | None:
     return _shown(rows[0]) if rows else None
 
 
-def story_of(outbox: Outbox, alarm: AlarmShown) -> AlarmStory:
+def story_of(outbox: Outbox, alarm: AlarmTold) -> AlarmStory:
     """Everything that is known of an alarm."""
     (numbers,) = outbox.one("SELECT numbers FROM alert WHERE id = ?", (alarm.id,))
     messages = outbox.rows(
@@ -219,13 +226,13 @@ def status_of(outbox: Outbox, now_ms: int, least_level: int = 1) -> AlertStatus:
     )
 
 
-def _shown(row: tuple[Any, ...]) -> AlarmShown:
+def _shown(row: tuple[Any, ...]) -> AlarmTold:
     (
         number, source, key, level, state, acked_ms, opened_ms, english, chinese, first_order,
         money_fen, switch, repeats, same_as, step, acked_by, note, closed_ms, undelivered,
     ) = row  # fmt: skip
     state = ACKNOWLEDGED if state == "open" and acked_ms else state
-    return AlarmShown(
+    return AlarmTold(
         number, source, key, LEVEL_NAMES[level], state, opened_ms, english, chinese, first_order,
         money_fen, switch, repeats, same_as, step, acked_ms, acked_by, note, closed_ms, undelivered,
     )  # fmt: skip
