@@ -121,6 +121,10 @@ class People(RuleBasedStateMachine):
         if self.notice is None or purpose not in self.notice.purposes:
             return
         self.house.serve(person)
+        if self.naive.last("forgotten", person):
+            with pytest.raises(ConsentRefused, match="person_unknown"):
+                self.house.ask(person, purpose, by_person=True)
+            return
         age, guardian = self.naive.last("age", person), self.naive.last("guardian", person)
         is_child = bool(age and age["age"] == "child")
         if is_child and guardian is None:

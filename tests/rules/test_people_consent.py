@@ -143,7 +143,9 @@ def test_the_notice_comes_first(house: PeopleHouse) -> None:
     refused(house, "notice_not_served", house.ask, 99, PUSH)
     waiting = house.ask(ANN, PUSH)
     other = house.ask(ANN, SHARE)
-    house.publish(changed_purpose(example_notice(), PUSH, fields=["phone", "email", "order"]))
+    house.publish(
+        changed_purpose(example_notice(), PUSH, fields=["account", "phone", "email", "order"])
+    )
     refused(house, "notice_not_served", house.answer, ANN, waiting, agrees=True)
     refused(house, "notice_not_served", house.ask, ANN, PUSH)
     assert house.answer(ANN, other, agrees=True) == State.GRANTED  # nothing of it changed
@@ -171,7 +173,9 @@ def test_a_no_is_respected_for_its_time(house: PeopleHouse) -> None:
     house.answer(ANN, house.ask(ANN, PUSH), agrees=True)
     assert house.withdraw(ANN, PUSH) == State.WITHDRAWN
     refused(house, "asked_too_soon", house.ask, ANN, PUSH)
-    house.publish(changed_purpose(example_notice(), PUSH, fields=["phone", "email", "order"]))
+    house.publish(
+        changed_purpose(example_notice(), PUSH, fields=["account", "phone", "email", "order"])
+    )
     house.serve(ANN)
     refused(house, "asked_too_soon", house.ask, ANN, PUSH)  # a new version is no excuse
 

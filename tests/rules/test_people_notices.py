@@ -140,10 +140,11 @@ def test_the_example_lacks_nothing() -> None:
 
 LONGER = Retention(Text("删除", "deleted"), 366)
 SHORTER = Retention(Text("删除", "deleted"), 30)
+TOLD = (SERVICE, "after.sales", "rights.answer")  # messages about orders and requests
 CHANGES: list[tuple[str, Change, dict[str, tuple[str, ...]]]] = [
     ("purpose", purpose(PUSH, title=SAY), {PUSH: ("title",)}),
     ("method", purpose(PUSH, method=SAY), {PUSH: ("method",)}),
-    ("more fields", purpose(PUSH, fields=["phone", "email", "order"]), {PUSH: ("fields",)}),
+    ("more fields", purpose(PUSH, fields=["account", "phone", "email", "order"]), {PUSH: ("fields",)}),
     ("fewer fields", purpose(PUSH, fields=["phone"]), {}),
     ("kept longer", purpose(PUSH, retention=LONGER), {PUSH: ("retention",)}),
     ("kept shorter", purpose(PUSH, retention=SHORTER), {}),
@@ -151,10 +152,10 @@ CHANGES: list[tuple[str, Change, dict[str, tuple[str, ...]]]] = [
     ("another recipient", recipient("partner", name=SAY), {"share.partner": ("recipients",)}),
     ("recipient's new contact", recipient("partner", contact=SAY), {}),
     ("oftener", channel("mail", frequency=Frequency(5, 30)),
-     {PUSH: ("channels",), SERVICE: ("channels",)}),
+     dict.fromkeys((PUSH, *TOLD), ("channels",))),
     ("seldomer", channel("mail", frequency=Frequency(1, 30)), {}),
     ("another sender", channel("sms", sender=SAY),
-     {PUSH: ("channels",), SERVICE: ("channels",), "marketing.personal": ("channels",)}),
+     dict.fromkeys((PUSH, *TOLD, "marketing.personal"), ("channels",))),
     ("how to withdraw", purpose(PUSH, withdraw=SAY), {}),
     ("where it is kept", whole(storage=SAY), {}),
 ]  # fmt: skip

@@ -4,20 +4,25 @@ Always: time, nonce, method, path and body are signed; a nonce counts once, dura
 more than that a request is not to be trusted, or compares in a time that tells.
 """
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from tidegate.channels.ledger import Ledger
+from tidegate.domain.signed_requests import (
+    KEY_BYTES_MIN,
+    NONCE,
+    SIGNATURE,
+    TIME,
+    signature,
+    signed,
+)
 
-TIME = "x-tidegate-time"
-NONCE = "x-tidegate-nonce"
-SIGNATURE = "x-tidegate-signature"
+__all__ = ["NONCE", "SIGNATURE", "TIME", "Request", "Seal", "Untrusted", "signature", "signed"]
+
 WINDOW_MS = 300_000
 BODY_BYTES_MAX = 1 << 20
 NONCE_CHARS = (8, 64)
-KEY_BYTES_MIN = 16
 
 
 class Untrusted(Exception):
@@ -31,22 +36,6 @@ class Request(NamedTuple):
     path: str
     headers: Mapping[str, str]
     body: bytes
-
-
-def signature(key: bytes, time_ms: int, nonce: str, method: str, path: str, body: bytes) -> str:
-    """`v1=` and the hex digest over time, nonce, METHOD, path, SHA-256 of the body, a line each."""
-    digest = hashlib.sha256(body).hexdigest()
-    text = f"{time_ms}\n{nonce}\n{method.upper()}\n{path}\n{digest}"
-    return "v1=" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-
-
-def signed(
-    key: bytes, now_ms: int, nonce: str, method: str, path: str, body: bytes
-) -> dict[str, str]:
-    """The headers of a request of ours."""
-    assert len(key) >= KEY_BYTES_MIN, "a channel's key has at least 16 bytes"
-    return {TIME: str(now_ms), NONCE: nonce,
-            SIGNATURE: signature(key, now_ms, nonce, method, path, body)}  # fmt: skip
 
 
 class Seal:

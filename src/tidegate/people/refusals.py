@@ -132,6 +132,7 @@ CONSENT_WORDS: dict[str, Words] = {
     "guardian_missing": Words(
         "under 14: a guardian answers, and the link is on record", "未满十四周岁须由监护人同意"
     ),
+    "person_unknown": Words("there is no such person any more", "此人已不存在"),
     "rules_missing": Words("no notice is in force", "尚无生效的处理规则"),
     "purpose_unknown": Words("no notice names this purpose", "处理规则中没有此目的"),
 }

@@ -13,6 +13,7 @@ from tidegate.people.consent.questions import Questions
 from tidegate.people.consent.standing import FORGOTTEN_EVENT, Standing
 from tidegate.people.gate import PeopleGate
 from tidegate.people.local_minutes import LocalMinutes
+from tidegate.people.messages.templates import Templates
 from tidegate.people.notices.shelf import Notices
 from tidegate.people.pack import HOUR_MS, Pack
 from tidegate.people.stream import PeopleStream, Recorded, token_of
@@ -31,6 +32,7 @@ class ShopPeople:
     questions: Questions
     ledger: Ledger
     gate: PeopleGate
+    templates: Templates
 
 
 def open_people(
@@ -45,14 +47,15 @@ def open_people(
     Raises what the journal raises.
     """
     notices, standing = Notices(pack), Standing()
+    templates = Templates(notices)
     questions = Questions(pack.number("ask_open_hours") * HOUR_MS)
 
     def forget(recorded: Recorded) -> None:
         if recorded.event["kind"] == FORGOTTEN_EVENT:
             notices.forget(token_of(recorded.event["person"]))
 
-    folds = (notices.fold, standing.fold, questions.fold, forget, *more)
+    folds = (notices.fold, standing.fold, questions.fold, templates.fold, forget, *more)
     stream = PeopleStream(journal, owner, folds)
     ledger = Ledger(stream, notices, standing, questions)
     gate = PeopleGate(notices, standing, LocalMinutes(zone))
-    return ShopPeople(pack, stream, notices, standing, questions, ledger, gate)
+    return ShopPeople(pack, stream, notices, standing, questions, ledger, gate, templates)

@@ -6,6 +6,7 @@ that the product gives away. Never: a consent that did not come through the ledg
 
 import itertools
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ def fair_screen(name: str = "consent-1", **changes: Any) -> Screen:  # noqa: ANN
     return msgspec.structs.replace(fair, **changes)
 
 
+@lru_cache(maxsize=1)
 def example_notice() -> Notice:
     """The notice that the product gives away."""
     return read_notice(example_text())

@@ -102,6 +102,8 @@ class Ledger:
         by_person: bool,
     ) -> list[Event]:
         found = self._purpose(purpose)
+        if person in self._standing.forgotten:
+            raise self._no("person_unknown")
         self._require_fair(screen, found)
         if self._questions.shares_screen(person, purpose, screen.id, at_ms):
             raise self._no("bundled")

@@ -1,0 +1,1 @@
+"""The one port through which messages to persons leave, after the gate."""
