@@ -10,6 +10,7 @@ from tidegate.access.secrets import (
     load_secrets,
 )
 from tidegate.bootstrap.stores import NoSuchStore, existing_store
+from tidegate.bootstrap.vault_copies import back_up_vault, restore_root_key, restore_vault
 from tidegate.desk.recovery import entries_after
 from tidegate.desk.verify import Verified, verify
 from tidegate.journal.archive import Archive, WholeJournal
@@ -63,6 +64,7 @@ def back_up(root: Path, destination: Path, progress: Progress) -> list[dict[str,
             copy_database(there.publishing, copy.publishing)
         if there.channels.exists():
             copy_database(there.channels, copy.channels)
+        back_up_vault(name, there, copy, progress)
         done.append(
             {"shop": name, "seq": copied.head.seq, "hash": copied.head.hash.hex(),
              "new_segments": copied.new_segments},
@@ -91,6 +93,9 @@ def restore(
             copy_database(heard, shop.channels)
         if secrets is not None and not shop.secrets.exists():
             copy_secrets(secrets / name, shop.secrets, store=root)
+        if secrets is not None:
+            restore_root_key(secrets / name, shop)
+        restore_vault(source.shop(name), shop, progress)
         done.append({"shop": name, "seq": made.head.seq, "hash": made.head.hash.hex()})
     if not target.access.exists():
         copy_database(source.access, target.access)

@@ -35,6 +35,8 @@ from tidegate.journal.protocol import Head, JournalError
 from tidegate.journal.sqlite import SqliteJournal
 from tidegate.people.filter import clean
 from tidegate.people.identity import IdentityTable, IdentityUnavailable, WrongKey
+from tidegate.people.vault.key_backups import KeyBackupRefused
+from tidegate.people.vault.root_key import RootKeyUnusable
 from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.record.entry import EntryTooNew
 from tidegate.record.facts import SetPolicy
@@ -51,7 +53,7 @@ class Unusable:
     KINDS = (
         NoSuchStore, JournalError, SecretsUnusable, AccessRefused, AccessUnavailable,
         SnapshotRefused, EntryTooNew, WrongKey, IdentityUnavailable, SchemaTooNew, WrongDatabase,
-        DiskLow, OSError, ValueError,
+        DiskLow, RootKeyUnusable, KeyBackupRefused, OSError, ValueError,
     )  # fmt: skip
 
 
