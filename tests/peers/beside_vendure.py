@@ -26,10 +26,23 @@ from tidegate.record import facts as f
 from tidegate.testing.workload import Terms
 
 CHANNEL = "vendure"
+RACE_STOCK, RACES_LONG = 40, 20
+SERVED_STOCK, SERVED = 6, ("polled", "killed", "stopped")
+
+
+def race_skus(kind: str, runs: int) -> list[str]:
+    """SKUs of races: each run sells one of its own."""
+    return [f"{kind}-{run}" for run in range(1, runs + 1)]
+
+
+STOCK_BY_SKU = dict.fromkeys(SERVED, SERVED_STOCK) | dict.fromkeys(
+    [*race_skus("whole", RACES_LONG), *race_skus("drip", RACES_LONG),
+     *race_skus("one-whole", 1), *race_skus("one-drip", 1)], RACE_STOCK,
+)  # fmt: skip
 PRICE_FEN, FLOOR_FEN = 1_000, 500
 COMMAND_ID_HI, ACTOR = 0x7E5D_0000, 0xAC70_0001
 SETTLE_S = 60.0
-UNSETTLED = "(state IN ('asked', 'recorded') OR push IN ('due', 'sent', 'unknown'))"
+UNSETTLED = "(state IN ('asked', 'recorded') OR state = 'released' AND push <> 'pushed')"
 
 
 class Beside(ServedShop):
@@ -68,6 +81,10 @@ class Beside(ServedShop):
         assert done.exit_code == 0, done.output
         return done.output
 
+    def told(self) -> str:
+        """How it stands, for whoever asks why a test failed."""
+        return self.say("status") + self._log.read_text("utf-8")[-3_000:]
+
     def connect(self, vendure: VendureShop, **settings: object) -> None:
         """Connect Vendure, with its password in a private file."""
         password = self.folder / "vendure.password"
@@ -101,7 +118,7 @@ class Beside(ServedShop):
         """Wait until every order is known, decided and, where it is released, handed over."""
         until(
             lambda: set(codes) <= set(self.orders(sku)) and not self.orders(sku, UNSETTLED),
-            f"settled: {self.say('status')}", SETTLE_S,
+            "settled", SETTLE_S, self.told,
         )  # fmt: skip
 
     def hold(self, name: str, numbers: Sequence[str]) -> Tally:

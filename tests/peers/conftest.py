@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # helpers of this area lie beside it
 
+from beside_vendure import STOCK_BY_SKU, Beside
 from node_project import NodeMissing, installed, node
 from vendure_shop import PROJECT, VendureShop
 
@@ -24,4 +25,16 @@ def vendure() -> Iterator[VendureShop]:
         tempfile.TemporaryDirectory(prefix="vendure-") as folder,
         VendureShop(Path(folder), programs, node()) as shop,
     ):
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def beside(vendure: VendureShop) -> Iterator[Beside]:
+    """A `tidegate serve` that Vendure is connected to."""
+    with (
+        tempfile.TemporaryDirectory(prefix="beside-") as folder,
+        Beside(Path(folder), STOCK_BY_SKU) as shop,
+    ):
+        shop.connect(vendure, poll_s=1, overlap_s=60)
+        shop.start()
         yield shop

@@ -4,17 +4,14 @@ Always a real Vendure, PostgreSQL and `tidegate serve`; both tables are printed.
 Vendure made is left out of the count.
 """
 
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from beside_vendure import Beside, Race
+from beside_vendure import RACE_STOCK as STOCK
+from beside_vendure import RACES_LONG, Beside, Race, race_skus
 from vendure_shop import VendureShop, until
 
-STOCK = 40
-RUNS_LONG, RUNS = 20, 1
 # One unit at a time, and never the last seven: seven others may be past Vendure's check by then.
 DRIP = {"ceiling": 1, "safety": 7, "lists": False}
 Record = Callable[[str, object], None]
@@ -42,9 +39,8 @@ def table(title: str, results: list[Result]) -> str:
     return "\n".join([*lines, f"all  {sold:4}  told no after ordering: {told_no} of {sold}"])
 
 
-def alone(vendure: VendureShop, run: int, name: str) -> Result:
+def alone(vendure: VendureShop, sku: str, run: int) -> Result:
     """As a merchant without Tidegate: everything that was paid goes out as long as it lasts."""
-    sku = f"alone-{name}-{run}"
     race = Race(vendure, vendure.put_variant(sku, STOCK), sku).run()
     sold = vendure.sold(sku)
     assert sold == len(race.codes)
@@ -58,7 +54,7 @@ def connected(vendure: VendureShop, beside: Beside, sku: str, run: int, **terms:
     shown = min(STOCK, int(str(terms.get("ceiling", STOCK))))
     until(lambda: beside.ask("SELECT 1 FROM offer WHERE sku = ? AND shown = ? AND pushing IS NULL",
                              sku, shown) != [], "shown")  # fmt: skip
-    patience, pause_s = (12, 0.5) if terms else (3, 0.0)
+    patience, pause_s = (8, 0.5) if terms else (3, 0.0)
     race = Race(vendure, variant, sku, patience, pause_s).run()
     beside.settle(sku, race.codes)
     sold, released = vendure.sold(sku), vendure.handed_over(sku)
@@ -69,32 +65,16 @@ def connected(vendure: VendureShop, beside: Beside, sku: str, run: int, **terms:
         assert beside.hold(sku, kept).results == {"on_hold": len(kept)}
         assert sorted(beside.orders(sku, "state = 'on_hold'")) == sorted(kept)
     assert vendure.handed_over(sku) == released
+    beside.offer(sku)  # as usual again: on and off the shelf by itself
     return Result(run, sold, released, len(kept), STOCK - released, race.seconds)
 
 
-def skus(kind: str, runs: int) -> list[str]:
-    return [f"{kind}-{run}" for run in range(1, runs + 1)]
-
-
-@pytest.fixture
-def beside(request: pytest.FixtureRequest, vendure: VendureShop) -> Iterator[Beside]:
-    runs = RUNS_LONG if request.node.get_closest_marker("long") else RUNS
-    stock = dict.fromkeys([*skus("whole", runs), *skus("drip", runs)], STOCK)
-    with (
-        tempfile.TemporaryDirectory(prefix="beside-") as folder,
-        Beside(Path(folder), stock) as shop,
-    ):
-        shop.connect(vendure, poll_s=1, overlap_s=30)
-        shop.start()
-        yield shop
-
-
-def races(vendure: VendureShop, beside: Beside, runs: int, record: Record) -> None:
-    by_itself = [alone(vendure, run, beside.folder.name) for run in range(1, runs + 1)]
+def races(vendure: VendureShop, beside: Beside, runs: int, record: Record, of: str = "") -> None:
+    by_itself = [alone(vendure, f"{of}alone-{run}", run) for run in range(1, runs + 1)]
     whole = [connected(vendure, beside, sku, run)
-             for run, sku in enumerate(skus("whole", runs), start=1)]  # fmt: skip
+             for run, sku in enumerate(race_skus(f"{of}whole", runs), start=1)]  # fmt: skip
     dripped = [connected(vendure, beside, sku, run, **DRIP)
-               for run, sku in enumerate(skus("drip", runs), start=1)]  # fmt: skip
+               for run, sku in enumerate(race_skus(f"{of}drip", runs), start=1)]  # fmt: skip
     for text in (
         table("Vendure alone, 40 units, 8 buyers at a time", by_itself),
         table("with Tidegate connected, 40 units on the shelf", whole),
@@ -111,7 +91,7 @@ def races(vendure: VendureShop, beside: Beside, runs: int, record: Record) -> No
 def test_a_race_alone_and_connected(
     vendure: VendureShop, beside: Beside, record_property: Record
 ) -> None:
-    races(vendure, beside, RUNS, record_property)
+    races(vendure, beside, 1, record_property, "one-")
 
 
 @pytest.mark.long
@@ -119,4 +99,4 @@ def test_a_race_alone_and_connected(
 def test_twenty_races_alone_and_connected(
     vendure: VendureShop, beside: Beside, record_property: Record
 ) -> None:
-    races(vendure, beside, RUNS_LONG, record_property)
+    races(vendure, beside, RACES_LONG, record_property)

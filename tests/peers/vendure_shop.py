@@ -273,6 +273,19 @@ class VendureShop:
             " WHERE v.sku = %s AND x.state <> 'Cancelled'", sku,
         )[0][0])  # fmt: skip
 
+    def saleable(self, sku: str) -> int:
+        """Units that Vendure would still sell; -1 where it counts none."""
+        found = self.sql(
+            'SELECT s."stockOnHand" - s."stockAllocated" - v."outOfStockThreshold"'
+            ' FROM stock_level s JOIN product_variant v ON v.id = s."productVariantId"'
+            ' WHERE v.sku = %s AND v."deletedAt" IS NULL', sku,
+        )  # fmt: skip
+        return int(found[0][0]) if found else -1
+
+    def is_enabled(self, sku: str) -> bool:
+        """Whether a variant is on the shelf."""
+        return bool(self.sql("SELECT enabled FROM product_variant WHERE sku = %s", sku)[0][0])
+
     def counters(self, sku: str) -> tuple[int, int]:
         """Vendure's own stock on hand, and allocated."""
         return self.sql(
@@ -341,9 +354,14 @@ class Buyer:
         return bool(moved["__typename"] == "Order")
 
 
-def until(condition: Callable[[], bool], what: str, deadline_s: float = 30.0) -> None:
-    """Poll with a deadline."""
+def until(
+    condition: Callable[[], bool],
+    what: str,
+    deadline_s: float = 30.0,
+    told: Callable[[], str] = str,
+) -> None:
+    """Poll with a deadline; `told` says how things stand when it is over."""
     end_s = time.monotonic() + deadline_s
     while not condition():
-        assert time.monotonic() < end_s, what
+        assert time.monotonic() < end_s, f"not {what}: {told()}"
         time.sleep(0.02)
