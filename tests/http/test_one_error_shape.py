@@ -30,8 +30,9 @@ def key_for(route: Route) -> str | None:
 
 EVERY = [pytest.param(route, id=route.name) for route in ROUTES]
 WITH_SCOPE = [pytest.param(route, id=route.name) for route in ROUTES if route.scope]
-WITH_BODY = [pytest.param(route, id=route.name) for route in ROUTES if route.body is not None]
-WITH_SHOP = [pytest.param(route, id=route.name) for route in ROUTES if "{shop}" in route.path]
+KEYED = [route for route in ROUTES if not route.signed]  # test_channel_doors has the signed one
+WITH_BODY = [pytest.param(route, id=route.name) for route in KEYED if route.body is not None]
+WITH_SHOP = [pytest.param(route, id=route.name) for route in KEYED if "{shop}" in route.path]
 
 
 @pytest.mark.parametrize("route", EVERY)

@@ -79,7 +79,7 @@ def test_every_route_names_its_problems_in_one_shape(route: Route) -> None:
         if int(status) >= 400 and (route.name, status) != ("ready", "503"):
             content = response["content"]["application/problem+json"]
             assert content == {"schema": {"$ref": "#/components/schemas/Problem"}}
-    assert ("401" in operation["responses"]) == bool(route.scope)
+    assert ("401" in operation["responses"]) == bool(route.scope or route.signed)
     assert ("413" in operation["responses"]) == (route.body is not None)
 
 

@@ -58,7 +58,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "incident": ("domain", "journal.follow", "record", "storage", "views"),
     "channels": ("desk.answers", "domain", "journal.follow", "record", "storage"),
     # The edges: they reach the rest through the desk, views and services, never the journal.
-    "http": (*EDGE, "stopping", "watch"),
+    "http": (*EDGE, "channels", "stopping", "watch"),
     "console": (*EDGE, "http"),
     "packed": EDGE,
     "imports": (*EDGE, "channels"),

@@ -33,15 +33,16 @@ class ServedShop:
     def __init__(
         self, desk: Desk, exchanged: Exchanged, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        """`exchanged` gives durable tokens of keys; `loop` is the desk's, or comes by `lives_on`."""
+        """`exchanged` gives durable tokens of keys; `loop`: the desk's, None until `begin`."""
         self._desk = desk
         self._exchanged = exchanged
         self._loop = loop
         self.order_key = desk.order_key
 
-    def lives_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The desk's loop is there; before it every call says that the shop is being opened."""
-        self._loop = loop
+    def begin(self) -> None:
+        """The desk's loop is this one; before it every call says that the shop is being opened."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
 
     def now_ms(self) -> int:
         """The shop's time."""

@@ -16,7 +16,6 @@ from tidegate.bootstrap.channels import open_shop_channels
 from tidegate.bootstrap.roles import ServeSettings
 from tidegate.bootstrap.upkeep import Upkeep
 from tidegate.bootstrap.watching import ensure_watch_key, stopper
-from tidegate.channels.running import ShopChannels
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
 from tidegate.engine.warm import warm
@@ -83,7 +82,12 @@ class DeskProcess:
             self.upkeep.tell(name, prices.watching.remark)
         for shop in self.shops:
             self.upkeep.tell(shop.name, self._watched(shop))
-        self.channels: dict[str, ShopChannels] = {}
+        self.channels = {
+            shop.name: open_shop_channels(
+                shop, self.exchanges[shop.name], self.prices[shop.name].books
+            )
+            for shop in self.shops
+        }
         self._packed: asyncio.AbstractServer | None = None
         self._packed_doors: PackedDoors | None = None
 
@@ -93,6 +97,7 @@ class DeskProcess:
             ShopParts(
                 shop.name, shop.desk, self.exchanges[shop.name], self.views[shop.name],
                 self.prices[shop.name], self.stops[shop.name], self._beat(shop),
+                self.channels[shop.name],
             )
             for shop in self.shops
         ]  # fmt: skip
@@ -121,11 +126,8 @@ class DeskProcess:
             shop.desk.start()
             self.exchanges[shop.name].start(shop.desk.storage.submit)
             self.prices[shop.name].start()
-            channels = open_shop_channels(
-                shop, self.exchanges[shop.name], asyncio.get_running_loop()
-            )
+            channels = self.channels[shop.name]
             channels.start()
-            self.channels[shop.name] = channels
             self.stops[shop.name].stop_channels = stopper(channels)
         if self.settings.packed:
             await self._open_packed()

@@ -151,6 +151,16 @@ class Alarms:
         return [ChannelAlarm._make((*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
 
 
+def token_of(by: str) -> int:
+    """An operator's token as the ledger holds who decided; 0 for Tidegate itself."""
+    return int(by.removeprefix("token:"), 16) if by.startswith("token:") else 0
+
+
+def by_token(token: int) -> str:
+    """Who decided, as the ledger holds it."""
+    return f"token:{token:016x}"
+
+
 class AlarmFlags:
     """Tells the desk of alarms: a flag is set with one, and taken back with the last of a target.
 
@@ -164,15 +174,15 @@ class AlarmFlags:
     def turn(self) -> int:
         """Tell what is to be told; how many it was. Raises what the desk raises."""
         waiting = self._ledger.ask(
-            "SELECT id, scope, target, flag FROM alarm WHERE flag IN ('wanted', 'clearing')"
-            " ORDER BY id LIMIT ?",
+            "SELECT id, scope, target, flag, settled_by FROM alarm"
+            " WHERE flag IN ('wanted', 'clearing') ORDER BY id LIMIT ?",
             (LIST_MAX,),
         )
-        for number, scope, target, flag in waiting:
+        for number, scope, target, flag, settled_by in waiting:
             is_on = flag == "wanted"
             if is_on or not self._others(number, scope, target):
                 command = SetFlag(scope, "alarm", is_on, target, f"{FLAG_NOTE} alarm {number}")
-                self._shop.command(command, f"alarm\0{number}\0{flag}", 0)
+                self._shop.command(command, f"alarm\0{number}\0{flag}", token_of(settled_by))
             with self._ledger.writing() as connection:
                 connection.execute(
                     "UPDATE alarm SET flag = ? WHERE id = ? AND flag = ?",

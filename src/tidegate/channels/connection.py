@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str = ""
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     poll_s: Seconds = 60
+    price_s: Seconds = 300
     overlap_s: Seconds = 600
     silent_s: Seconds = 600
     verified: tuple[Literal["account", "phone", "address", "device"], ...] = ("account",)
@@ -48,6 +49,7 @@ class Connection(msgspec.Struct, frozen=True):
     adapter: Adapter
     settings: Settings
     stopped: bool
+    stop_reason: str = ""
 
 
 def put_connection(
@@ -75,10 +77,11 @@ def connections(ledger: Ledger) -> list[Connection]:
     """Every connected channel, by name."""
     return [
         Connection(
-            channel, kind, adapter, msgspec.json.decode(settings, type=Settings), bool(stopped)
+            channel, kind, adapter, msgspec.json.decode(settings, type=Settings), bool(stopped), why
         )
-        for channel, kind, adapter, settings, stopped in ledger.ask(
-            "SELECT channel, kind, adapter, settings, stopped FROM connection ORDER BY channel"
+        for channel, kind, adapter, settings, stopped, why in ledger.ask(
+            "SELECT channel, kind, adapter, settings, stopped, stop_reason FROM connection"
+            " ORDER BY channel"
         )
     ]
 

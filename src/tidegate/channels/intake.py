@@ -8,7 +8,6 @@ asks the very same rows again. Never: releases anything, or drops an order that 
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -82,7 +81,7 @@ class Intake:
         self._shown = ShownUnits(channel, kind)
         self.changes = Changes(channel, ledger, asking, self._shown)
         self.parking = Parking(channel, ledger, asking.shop.now_ms)
-        self.turns = threading.RLock()
+        self.turns = ledger.turns(channel)
 
     def resume(self) -> int:
         """Ask again whatever was asked when the process ended; how many."""

@@ -83,6 +83,12 @@ class Ledger:
         """`schema`: of a file of another kind that is kept the same way."""
         self._connection = open_database(path, schema, cache_kib=CACHE_KIB)
         self._lock = threading.RLock()
+        self._turns: dict[str, threading.RLock] = {}
+
+    def turns(self, channel: str) -> threading.RLock:
+        """What everything holds that takes in orders of one channel."""
+        with self._lock:
+            return self._turns.setdefault(channel, threading.RLock())
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -29,6 +29,9 @@ class Shop(Protocol):
     again, and counts once.
     """
 
+    def begin(self) -> None:
+        """The desk runs; called on its loop, before anything is asked."""
+
     def now_ms(self) -> int:
         """The shop's time."""
 

@@ -1,4 +1,4 @@
-"""A shop's channels at work: a thread for the gate, and two for each connected channel.
+"""A shop's channels at work: threads for the gate and what follows from it, and some a channel.
 
 Always: what fails is logged, shown and tried again, and the others go on; a connection that was
 changed is opened anew. Never: a channel's silence keeps another's stock or the gate waiting.
@@ -6,137 +6,49 @@ changed is opened anew. Never: a channel's silence keeps another's stock or the 
 
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
 
 import structlog
 
+from tidegate.channels.alarms import AlarmFlags
 from tidegate.channels.asking import Asking
 from tidegate.channels.bulk import Bulk
-from tidegate.channels.capabilities import capabilities_of
 from tidegate.channels.connection import Connection, connections
-from tidegate.channels.feeds import Feed, FeedTerms
-from tidegate.channels.intake import Intake
+from tidegate.channels.debts import Debts
+from tidegate.channels.feeds import FeedState
+from tidegate.channels.intake import Taken
 from tidegate.channels.journal_orders import JournalOrders
 from tidegate.channels.ledger import Ledger
-from tidegate.channels.outbox import Outbox
-from tidegate.channels.ports import OrderSource, Shop, StockTarget, Warehouse
+from tidegate.channels.loops import Loop
+from tidegate.channels.ports import OrderCloser, OurPrices, Shop, Warehouse
+from tidegate.channels.recalls import Recalls
 from tidegate.channels.release_gate import ReleaseGate
-from tidegate.channels.stock_out import StockOut
-from tidegate.channels.stop_ladder import StopLadder
+from tidegate.channels.running_channel import Ends, OpenEnds, RunningChannel, Shared
+from tidegate.channels.shares import SharedShelves
+from tidegate.channels.signatures import Request, Untrusted
+from tidegate.channels.stopping import Stopped, stop_all
 
-GATE_S, STOCK_S, FEED_S, LOOK_S = 0.1, 0.1, 1.0, 2.0
-RETRY_S = 5.0
+GATE_S, LOOK_S, CARE_S = 0.1, 2.0, 0.5
 BULK_ORDERS, BULK_S = 500, 1.0  # a piece; how long runs may take of one turn
-PARKED_EVERY_MS = 60_000
 SILENCE_MS = 15_000
 WAITING_EVERY_MS = 1_000
 
+__all__ = ["Ends", "Loop", "ShopChannels"]
+
 log = structlog.get_logger("tidegate.channels")
-
-
-class Ends(NamedTuple):
-    """What an adapter gives of a channel; None = it has no such end."""
-
-    orders: OrderSource | None
-    stock: StockTarget | None
-    warehouse: Warehouse | None
-
-
-OpenEnds = Callable[[Connection], Ends]
-
-
-class Loop:
-    """A thread that takes turns until it is told to stop."""
-
-    def __init__(self, name: str, every_s: float, turn: Callable[[], object]) -> None:
-        self.name = name
-        self.fault = ""
-        self._every_s = every_s
-        self._turn = turn
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"channel-{name}", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the turn that is on."""
-        self._stopping.set()
-        self._thread.join()
-
-    def tell(self) -> None:
-        """Say that it shall stop, without waiting."""
-        self._stopping.set()
-
-    def _run(self) -> None:
-        wait_s = self._every_s
-        while not self._stopping.wait(wait_s):
-            try:
-                self._turn()
-            except Exception as error:  # noqa: BLE001 -- shown, logged, tried again
-                wait_s = RETRY_S
-                fault = f"{type(error).__name__}: {error}"
-                if fault != self.fault:
-                    log.warning("channel_failed", loop=self.name, error=fault)
-                self.fault = fault
-            else:
-                wait_s, self.fault = self._every_s, ""
-
-
-class RunningChannel:
-    """One connected channel."""
-
-    def __init__(
-        self, as_connected: Connection, ends: Ends, ledger: Ledger, asking: Asking
-    ) -> None:
-        self.as_connected = as_connected
-        name, settings = as_connected.channel, as_connected.settings
-        kind = capabilities_of(as_connected.kind)
-        self._shop = asking.shop
-        self._next_parked_ms = 0
-        self.silent_until_ms = 0  # its warehouse did not answer: left alone for a while
-        self.intake = Intake(name, ledger, asking, kind, settings.verified_bits())
-        terms = FeedTerms(every_ms=settings.poll_s * 1000, overlap_ms=settings.overlap_s * 1000,
-                          silent_ms=settings.silent_s * 1000)  # fmt: skip
-        self.feed = Feed(self.intake, ledger, ends.orders, terms)
-        self.warehouse = ends.warehouse if settings.hands_over else None
-        self.outbox = Outbox(name, ledger, asking, self.warehouse) if self.warehouse else None
-        self.ladder = StopLadder(name, ledger, ends.stock, self.warehouse, settings.phone)
-        self.stock = None
-        self.loops = [Loop(f"{name}: feed", FEED_S, self._feed_turn)]
-        if ends.stock is not None:
-            self.stock = StockOut(name, ledger, asking.shop, ends.stock, self.feed, kind,
-                                  settings.terms)  # fmt: skip
-            self.loops.append(Loop(f"{name}: stock", STOCK_S, self._stock_turn))
-
-    def _feed_turn(self) -> None:
-        now_ms = self._shop.now_ms()
-        if now_ms >= self._next_parked_ms:
-            self._next_parked_ms = now_ms + PARKED_EVERY_MS
-            self.intake.resume()
-            self.intake.take_parked()
-        self.feed.turn(now_ms)
-
-    def _stock_turn(self) -> None:
-        now_ms = self._shop.now_ms()
-        assert self.stock is not None
-        self.stock.turn(now_ms)
-        if self.stock.stopped():
-            self.ladder.turn(now_ms)
-
-    def stop(self) -> None:
-        """End its threads."""
-        for loop in self.loops:
-            loop.tell()
-        for loop in self.loops:
-            loop.stop()
 
 
 class ShopChannels:
     """All channels of a served shop. `start` when the desk decides, `stop` before it ends."""
 
     def __init__(
-        self, ledger: Ledger, shop: Shop, journal: JournalOrders, open_ends: OpenEnds
+        self,
+        ledger: Ledger,
+        shop: Shop,
+        journal: JournalOrders,
+        open_ends: OpenEnds,
+        ours: OurPrices | None = None,
     ) -> None:
+        """`ours`: the shop's own prices, to compare with what channels show; None = not here."""
         self.ledger = ledger
         self._waiting = threading.Event()
         self._asking = Asking(shop, self._pause)
@@ -149,10 +61,19 @@ class ShopChannels:
         self._loops: list[Loop] = []
         self._has_looked = False
         self._next_unknown_ms = 0
+        self._shared = Shared(ledger, self._asking, SharedShelves(ledger, shop), ours)
+        self._flags = AlarmFlags(ledger, shop)
+        self._debts = Debts(ledger, self._closer_of)
+        self._recalls = Recalls(ledger, self._asking, self._feed_of)
 
     def start(self) -> None:
-        """Begin, on threads of their own."""
-        self._loops = [Loop("gate", GATE_S, self._gate_turn), Loop("look", LOOK_S, self.look)]
+        """Begin, on threads of their own; called on the desk's loop."""
+        self._asking.shop.begin()
+        self._loops = [
+            Loop("gate", GATE_S, self._gate_turn),
+            Loop("look", LOOK_S, self.look),
+            Loop("care", CARE_S, self._care_turn),
+        ]
 
     def stop(self) -> None:
         """End every thread, then let go of the files."""
@@ -172,7 +93,43 @@ class ShopChannels:
     def faults(self) -> list[str]:
         """What does not work now, in a sentence each."""
         loops = [*self._loops, *[loop for one in self.running.values() for loop in one.loops]]
-        return [f"channel {loop.name}: {loop.fault}" for loop in loops if loop.fault]
+        broken = [f"channel {loop.name}: {loop.fault}" for loop in loops if loop.fault]
+        feeds = {name: self._feed_of(name) for name in list(self.running)}
+        silent = [f"channel {name}: {feed.why}" for name, feed in feeds.items()
+                  if feed is not None and feed.why and feed.is_heard]  # fmt: skip
+        return broken + silent
+
+    # -- what doors ask --------------------------------------------------------------------------
+
+    def receive(self, channel: str, request: Request) -> Taken:
+        """Orders that a channel pushes. Raises Untrusted, BadBody, and what the desk raises."""
+        found = self.running.get(channel)
+        if found is None or found.webhook is None:
+            raise Untrusted("it is not signed by a channel that is connected")
+        return found.webhook.take(request)
+
+    def stop_all(self, reason: str, actor: str) -> Stopped:
+        """Stop every channel (一键停售): durable when it returns, under way within a turn."""
+        return stop_all(self.ledger, reason, actor, self._asking.shop.now_ms())
+
+    def _feed_of(self, channel: str) -> FeedState | None:
+        found = self.running.get(channel)
+        return None if found is None else found.feed.state(self._asking.shop.now_ms())
+
+    def _closer_of(self, channel: str) -> OrderCloser | None:
+        found = self.running.get(channel)
+        return None if found is None else found.ends.closer
+
+    def _care_turn(self) -> None:
+        """Flags of alarms, debts and recalls: in step with what has happened."""
+        if not self._has_looked:
+            return
+        now_ms = self._asking.shop.now_ms()
+        self._flags.turn()
+        self._debts.turn(now_ms)
+        self._recalls.turn(now_ms)
+
+    # -- connections -----------------------------------------------------------------------------
 
     def look(self) -> None:
         """Open what was connected or changed, and close what was taken away."""
@@ -197,7 +154,7 @@ class ShopChannels:
             raise OSError("; ".join(faults))
 
     def _open(self, name: str, one: Connection) -> None:
-        made = RunningChannel(one, self._open_ends(one), self.ledger, self._asking)
+        made = RunningChannel(one, self._open_ends(one), self._shared)
         self.running[name] = made
         if made.warehouse is not None:
             self._warehouses[name] = made.warehouse

@@ -11,6 +11,7 @@ from tidegate.channels.ledger import Ledger
 from tidegate.channels.ports import RefusedOutside, StockTarget, Unanswered, Warehouse
 
 STEPS = ("audit", "activity", "stock", "delist", "shop")
+FIRST = STEPS[:2]
 AGAIN_MS = 10_000
 ITEMS_MAX = 500  # of one reading
 DONE, REFUSED, WAITING, PERSON = "done", "refused", "waiting", "person"
@@ -49,7 +50,11 @@ class StopLadder:
         self._warehouse = warehouse
         self._phone = phone
 
-    def turn(self, now_ms: int) -> list[Rung]:
+    def begin(self, now_ms: int) -> list[Rung]:
+        """The rungs that need no reading back, before anything else is told: audit off first."""
+        return self.turn(now_ms, FIRST)
+
+    def turn(self, now_ms: int, steps: tuple[str, ...] = STEPS) -> list[Rung]:
         """Try each rung that is not confirmed; how all of them stand."""
         known = {rung.step: rung for rung in rungs(self._ledger, self.channel)}
         tried_ms = dict(
@@ -59,7 +64,7 @@ class StopLadder:
             "audit": self._audit, "activity": self._activity, "stock": self._to_zero,
             "delist": self._delisted, "shop": self._shop,
         }  # fmt: skip
-        for step in STEPS:
+        for step in steps:
             rung = known.get(step)
             if rung is not None and (rung.state in (DONE, PERSON)
                                      or now_ms - tried_ms[step] < AGAIN_MS):  # fmt: skip

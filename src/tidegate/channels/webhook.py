@@ -5,24 +5,11 @@ acknowledged before it is recorded or parked.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
-
-import msgspec
 
 from tidegate.channels.feeds import Feed
-from tidegate.channels.intake import Intake
-from tidegate.channels.signatures import Request, Seal, Untrusted
-from tidegate.channels.wire import BadBody, Why, read_page
-from tidegate.desk.answers import DeskBusy, DeskUnready, Undecided
-
-TAKEN, UNREADABLE, UNTRUSTED, LATER = 200, 422, 401, 503
-
-
-class Answer(NamedTuple):
-    """What the channel is told: an HTTP status and a JSON body."""
-
-    status: int
-    body: bytes
+from tidegate.channels.intake import Intake, Taken
+from tidegate.channels.signatures import Request, Seal
+from tidegate.channels.wire import read_page
 
 
 class Webhook:
@@ -34,19 +21,15 @@ class Webhook:
         self._feed = feed
         self._now_ms = now_ms
 
-    def receive(self, request: Request) -> Answer:
-        """Take in what was pushed. 503: push the same again later, it counts once."""
+    def take(self, request: Request) -> Taken:
+        """Take in what was pushed.
+
+        Raises Untrusted, BadBody, and what the desk raises: then the same may be pushed again,
+        under another nonce, and counts once.
+        """
         now_ms = self._now_ms()
-        try:
-            self._seal.require(request, now_ms)
-            page = read_page(request.body, f"push {now_ms}")
-        except Untrusted as why:
-            return Answer(UNTRUSTED, msgspec.json.encode(Why(str(why))))
-        except BadBody as why:
-            return Answer(UNREADABLE, msgspec.json.encode(Why(str(why))))
-        try:
-            taken = self._intake.take(page.orders, page.malformed)
-        except (DeskBusy, DeskUnready, Undecided) as busy:
-            return Answer(LATER, msgspec.json.encode(Why(str(busy)[:200])))
+        self._seal.require(request, now_ms)
+        page = read_page(request.body, f"push {now_ms}")
+        taken = self._intake.take(page.orders, page.malformed)
         self._feed.pushed(now_ms)
-        return Answer(TAKEN, msgspec.json.encode(taken._asdict()))
+        return taken

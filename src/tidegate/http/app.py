@@ -20,6 +20,7 @@ from tidegate.http.calls import (
     Call,
     Doors,
     Route,
+    Sent,
     Streamed,
     Text,
     answer_call,
@@ -98,7 +99,7 @@ def _call(request: AnyRequest, route: Route, doors: Doors) -> Call:
             parts.append(piece)
         return b"".join(parts)
 
-    return new_call(
+    call = new_call(
         doors,
         route,
         headers,
@@ -109,6 +110,11 @@ def _call(request: AnyRequest, route: Route, doors: Doors) -> Call:
         int(given) if given.isdigit() else 0,
         request.headers.get("last-event-id", ""),
     )
+    if route.signed:
+        path, query = request.scope.get("raw_path", b""), request.scope["query_string"]
+        target = (path + b"?" + query if query else path).decode("latin-1")
+        call.sent = Sent(request.method, target, tuple(request.scope["headers"]))
+    return call
 
 
 def _note(route: Route, call: Call | None, status: int, took_s: float) -> None:

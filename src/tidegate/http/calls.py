@@ -13,7 +13,15 @@ import msgspec
 
 from tidegate.access.principal import Principal
 from tidegate.http.bodies import COMMAND_BYTES_MAX, JSON, decode, require_media_type, too_large
-from tidegate.http.errors import NOT_FOUND, NOT_PERMITTED, UNPROCESSABLE, Answer, Problem
+from tidegate.http.channel_doors import ChannelDoors
+from tidegate.http.errors import (
+    NOT_FOUND,
+    NOT_PERMITTED,
+    NOT_SIGNED,
+    UNPROCESSABLE,
+    Answer,
+    Problem,
+)
 from tidegate.http.gate import Gate, require_same_id
 from tidegate.http.ids import PLAIN, check_id
 from tidegate.http.languages import Language, language_of
@@ -26,6 +34,8 @@ from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.stopping.service import Stopping
 from tidegate.watch.heartbeat import Beat
 
+NOT_OURS = "it is not signed by a channel that is connected"
+NOT_OURS_ZH = "签名不属于任何已连接的渠道"
 BODY_IN_HANDLER = "handler"  # the route reads its body by itself
 
 
@@ -42,6 +52,7 @@ class ShopDoors:
     prices: ShopPublishing | None = None  # None: this shop prices and publishes nothing
     stopping: Stopping | None = None
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
+    channels: ChannelDoors | None = None  # None: nothing is connected here
 
 
 @dataclass
@@ -79,6 +90,15 @@ AnyAnswer = Answer | Streamed | Text
 ReadBody = Callable[[int], Awaitable[bytes]]
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A request as it came, for routes that are signed instead of having a key."""
+
+    method: str = ""
+    target: str = ""  # path and query
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
 @dataclass
 class Call:
     """One request that passed its route's checks."""
@@ -98,6 +118,7 @@ class Call:
     command_id: str = ""
     caller: Principal | None = None
     place: ShopDoors | None = None
+    sent: Sent = field(default_factory=Sent)
 
     @property
     def principal(self) -> Principal:
@@ -110,6 +131,13 @@ class Call:
         """The shop in the path."""
         assert self.place is not None, "a route without a shop has no doors"
         return self.place
+
+    @property
+    def channels(self) -> ChannelDoors:
+        """The shop's channels. Raises Problem where none can be connected."""
+        if self.shop.channels is None:
+            raise Problem(NOT_FOUND, "this shop connects no channels here", "该店铺在此不连接渠道")
+        return self.shop.channels
 
     @property
     def prices(self) -> ShopPublishing:
@@ -142,6 +170,7 @@ class Route:
     query: Mapping[str, str] = field(default_factory=dict)  # name -> what it means
     channel_in: str = ""  # "path", "request" (checked by the handler), "" = the shop as a whole
     people_only: bool = False
+    signed: bool = False  # by a channel's key; what is not signed hears of nothing here
     description: str = ""
 
 
@@ -154,12 +183,19 @@ async def answer_call(call: Call) -> AnyAnswer:
     if "shop" in call.path:
         call.place = call.doors.shops.get(call.path["shop"])
         if call.place is None:
-            raise Problem(NOT_FOUND, "no such shop here", "此处没有该店铺")
+            raise no_such_shop(route)
     for name, text in call.path.items():
         check_id(text, name)
     if route.body is not None and route.reads_body != BODY_IN_HANDLER:
         await take_body(call, route.body)
     return await route.handler(call)
+
+
+def no_such_shop(route: Route) -> Problem:
+    """The problem of a shop that is not here; whoever has no key is not told which there are."""
+    if route.signed:
+        return Problem(NOT_SIGNED, NOT_OURS, NOT_OURS_ZH)
+    return Problem(NOT_FOUND, "no such shop here", "此处没有该店铺")
 
 
 def check_rights(call: Call, principal: Principal) -> None:

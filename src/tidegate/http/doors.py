@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from tidegate import __version__
 from tidegate.access.rate import RateLimit
+from tidegate.channels.running import ShopChannels
 from tidegate.http.calls import Doors, ShopDoors
+from tidegate.http.channel_doors import ChannelDoors
 from tidegate.http.gate import Gate
 from tidegate.http.metrics import Counters
 from tidegate.http.orders_fast import OrderDoor
@@ -32,6 +34,7 @@ class ShopParts:
     prices: ShopPublishing | None = None
     stopping: Stopping | None = None
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
+    channels: ShopChannels | None = None
 
 
 def make_doors(
@@ -51,6 +54,7 @@ def make_doors(
     for shop in shops:
         counts = counters.shop(shop.name)
         books = shop.prices.books if shop.prices is not None else None
+        channels = ChannelDoors(shop.channels) if shop.channels is not None else None
         orders, sales = (
             OrderDoor(
                 shop.name,
@@ -62,11 +66,12 @@ def make_doors(
                 books,
                 is_fact=is_fact,
                 tell=shop.views.story,
+                channels=channels if is_fact else None,
             )
             for is_fact in (False, True)
         )
         made[shop.name] = ShopDoors(
             shop.name, shop.desk, shop.exchange, shop.views, orders, sales, shop.prices,
-            shop.stopping, shop.beat,
+            shop.stopping, shop.beat, channels,
         )  # fmt: skip
     return Doors(made, gate, clock, counters, approvals, __version__)

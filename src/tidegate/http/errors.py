@@ -98,12 +98,16 @@ NOT_PUBLISHABLE = Kind(
 BREAKER_OPEN = Kind(
     "breaker_open", 1022, 409, False, "the breaker does not allow this now", "熔断器当前不允许"
 )
+NOT_SIGNED = Kind(
+    "not_signed", 1023, 401, False, "no channel's signature that counts", "缺少有效的渠道签名"
+)
+NOT_OPEN = Kind("not_open", 1024, 409, False, "this way is not open for it", "此方式对其不可用")
 
 KINDS: tuple[Kind, ...] = (
     MALFORMED, NOT_AUTHENTICATED, NOT_PERMITTED, NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT,
     BODY_TOO_LARGE, URL_TOO_LONG, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, PERSONAL_DATA, ID_MISMATCH,
     RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, BUSY, UNDECIDED, UNREADY, EXPECTATION_FAILED,
-    APPROVAL_NEEDED, NOT_PUBLISHABLE, BREAKER_OPEN,
+    APPROVAL_NEEDED, NOT_PUBLISHABLE, BREAKER_OPEN, NOT_SIGNED, NOT_OPEN,
 )  # fmt: skip
 _BY_STATUS = {kind.status: kind for kind in reversed(KINDS)} | {503: BUSY, 409: APPROVAL_NEEDED}
 

@@ -16,6 +16,11 @@ from tidegate.http.calls import Route
 from tidegate.http.routes import ROUTES
 
 PROBLEM = "Problem"
+SIGNED_HEADERS = {
+    "X-Tidegate-Time": "UTC milliseconds",
+    "X-Tidegate-Nonce": "8 to 64 letters and digits, each once",
+    "X-Tidegate-Signature": "v1= and the hex HMAC-SHA256 over time, nonce, method, path, body",
+}
 _REF = "#/components/schemas/"
 
 _DESCRIPTION = (
@@ -137,6 +142,11 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         found.append(
             {"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}}
         )
+    if route.signed:
+        found += [
+            {"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}}
+            for name, meaning in SIGNED_HEADERS.items()
+        ]
     if route.body is not None and any(
         field.name == "id" for field in msgspec.structs.fields(route.body)
     ):
@@ -202,6 +212,8 @@ def _problems_of(route: Route) -> list[e.Kind]:
         found += [e.NOT_FOUND, e.UNPROCESSABLE]
     if route.scope:
         found += [e.NOT_AUTHENTICATED, e.NOT_PERMITTED]
+    if route.signed:
+        found.append(e.NOT_SIGNED)
     if route.body is not None:
         found += [e.BODY_TOO_LARGE, e.UNSUPPORTED_MEDIA_TYPE, e.UNPROCESSABLE, _REFUSAL]
         if route.name in {"place_order", "record_sale"}:

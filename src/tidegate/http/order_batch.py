@@ -61,15 +61,34 @@ class OrderGroup(LineGroup[_Read]):
             at += len(own)
         if not packed:
             return
-        rows = np.frombuffer(b"".join([one for _, _, one in packed]), LINE)
-        decided = await patiently(lambda: door.desk.place_rows(rows))
-        reasons = decided.outcomes["reason"].tolist()
-        repeats = int(np.count_nonzero(decided.outcomes["flags"] & DUPLICATE))
-        door.counters.orders(reasons, repeats)
-        for decision, (place, order, own_rows) in zip(decisions(decided), packed, strict=True):
+        decided = await self.decided(packed, owned)
+        repeats = sum(decision.duplicate for decision in decided)
+        door.counters.orders([decision.reason for decision in decided], repeats)
+        for decision, (place, order, own_rows) in zip(decided, packed, strict=True):
             answers[place] = worded(door, order.id, decision, own_rows, self.language)
             if decision.reason == Reason.ID_REUSED and wants_price(order):
                 answers[place] = await self.recalled(order, owned[place], answers[place])
+
+    async def decided(
+        self,
+        packed: list[tuple[int, Order, bytes]],
+        owned: dict[int, tuple[int, Sequence[int]]],
+    ) -> list[Decision]:
+        """One decision each: sales of a connected channel by its ledger, the rest by the desk."""
+        door = self.door
+        sales = [door.sale_of(order, owned[place][0], rows) for place, order, rows in packed]
+        found: dict[int, Decision] = {}
+        plain = [at for at, sale in enumerate(sales) if sale is None]
+        if plain:
+            rows = np.frombuffer(b"".join([packed[at][2] for at in plain]), LINE)
+            answer = await patiently(lambda: door.desk.place_rows(rows))
+            found |= dict(zip(plain, decisions(answer), strict=True))
+        for channel in sorted({sale.channel for sale in sales if sale is not None}):
+            assert door.channels is not None
+            own = [at for at, sale in enumerate(sales) if sale and sale.channel == channel]
+            told = await door.channels.place([sale for at in own if (sale := sales[at])])
+            found |= dict(zip(own, told, strict=True))
+        return [found[at] for at in range(len(packed))]
 
     async def recalled(
         self, order: Order, owned: tuple[int, Sequence[int]], answer: Answer | None

@@ -11,9 +11,11 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from tidegate.access.principal import Principal
 from tidegate.access.roles import ORDERS_WRITE, SALES_WRITE
+from tidegate.channels.sales import Sale
 from tidegate.desk.answers import Decision, Undecided
 from tidegate.domain.reasons import REASON_TEXTS, Reason
 from tidegate.http.basket_lines import (
@@ -28,6 +30,7 @@ from tidegate.http.basket_lines import (
 from tidegate.http.basket_recall import recalled_rows
 from tidegate.http.bodies import JSON, decode_order, require_media_type
 from tidegate.http.buyers import Keys, by_kind, keys_of
+from tidegate.http.channel_doors import ChannelDoors
 from tidegate.http.errors import (
     BUSY,
     NOT_FOUND,
@@ -77,7 +80,10 @@ class OrderDoor:
         *,
         is_fact: bool = False,
         tell: Tell | None = None,
+        channels: ChannelDoors | None = None,
     ) -> None:
+        """`channels`: where sales of connected channels go in; None = none are."""
+        self.channels = channels
         self.shop = shop
         self.desk = desk
         self.exchange = exchange
@@ -146,6 +152,19 @@ class OrderDoor:
         return line_rows(
             order, key, placed_at_ms, tokens, channel, desk.catalogue, is_fact=self.is_fact
         )
+
+    def sale_of(self, order: Order, placed_at_ms: int, packed: bytes) -> Sale | None:
+        """A sale of a connected channel as its ledger takes it; None: the desk is asked at once.
+
+        One without amounts says nothing that a feed's word could be compared with.
+        """
+        channels = self.channels
+        if channels is None or wants_price(order) or not channels.takes_sales(order.channel):
+            return None
+        key = self.desk.order_key(order.channel, order.id)
+        address = order.buyer.address if order.buyer is not UNSET else UNSET
+        recipient = address if address is not UNSET else ""
+        return Sale(order.channel, order.id, key, placed_at_ms, packed, recipient)
 
     def recalled(
         self,
@@ -234,7 +253,12 @@ class _Turn:
         except PricesAwaited:
             self.wait_for_prices(tokens)
             return
-        self.door.desk.submit(self.packed, self.decided)
+        sale = self.door.sale_of(self.order, self.placed_at_ms, self.packed)
+        if sale is None:
+            self.door.desk.submit(self.packed, self.decided)
+        else:
+            assert self.door.channels is not None
+            self.door.channels.submit(sale, self.decided)
 
     def wait_for_prices(self, tokens: Sequence[int]) -> None:
         """Come again when the prices that stand are compiled."""

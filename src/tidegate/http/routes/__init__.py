@@ -4,6 +4,7 @@ from tidegate.http.calls import Route
 from tidegate.http.routes.breaker import ROUTES as BREAKER
 from tidegate.http.routes.calendar import ROUTES as CALENDAR
 from tidegate.http.routes.catalogue import ROUTES as CATALOGUE
+from tidegate.http.routes.channels import ROUTES as CHANNELS
 from tidegate.http.routes.operations import ROUTES as OPERATIONS
 from tidegate.http.routes.orders import ROUTES as ORDERS
 from tidegate.http.routes.promotions import ROUTES as PROMOTIONS
@@ -15,5 +16,5 @@ from tidegate.http.routes.views import ROUTES as VIEWS
 
 ROUTES: tuple[Route, ...] = (
     *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *BREAKER, *CALENDAR, *SETTINGS, *PROMOTIONS,
-    *VIEWS, *SERVICE,
+    *CHANNELS, *VIEWS, *SERVICE,
 )  # fmt: skip
