@@ -43,6 +43,24 @@ def announced(
 
 
 @kernel
+def announced_of_parts(state: State, at_ms: int) -> float:
+    """Orders an hour that are announced of SKUs, or of promotions, now: a channel gets them all.
+
+    Both may speak of the same orders, so the greater sum counts.
+    """
+    skus, promotions = 0.0, 0.0
+    for row in range(state.counts[lo.CALENDAR_COUNT]):
+        until = state.calendar[row, lo.CAL_UNTIL] + GRACE_MS
+        if not state.calendar[row, lo.CAL_FROM] <= at_ms < until:
+            continue
+        if i64(state.calendar[row, lo.CAL_SCOPE]) == lo.SKU:
+            skus += state.calendar[row, lo.CAL_ORDERS]
+        elif i64(state.calendar[row, lo.CAL_SCOPE]) == lo.PROMOTION:
+            promotions += state.calendar[row, lo.CAL_ORDERS]
+    return max(skus, promotions)
+
+
+@kernel
 def gather_line(
     state: State, step: Array, line: Array, channel: int, at_ms: int, timed: float, repeat: float
 ) -> None:

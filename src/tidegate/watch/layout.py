@@ -10,7 +10,7 @@ import numpy as np
 
 from tidegate.record.lines import Array
 
-STATE_VERSION = 1  # changes when a saved state may mean something else
+STATE_VERSION = 2  # changes when a saved state may mean something else
 
 # Scopes: what a stream of events is about.
 SKU, PROMOTION, CHANNEL, REFUSALS = 0, 1, 2, 3
@@ -55,8 +55,9 @@ RUN_COLUMNS = 7
 (
     MEAN, PACE_SEEN, PACE_EXPECTED, HOUR_COUNT, CH_BORN_MS, CH_LAST_MS, DAY_COUNT, SILENT_SINCE,
     DAY_SPREAD, SLOW_SCORE, SLOW_SEEN, SLOW_DUE, SLOW_SINCE_MS, CHEAP_SKU,
-) = range(14)  # fmt: skip
-CHANNEL_COLUMNS = 14
+    DAY_LEVEL,
+) = range(15)  # fmt: skip
+CHANNEL_COLUMNS = 15
 # Columns of `State.calendar`: an announced window and what is expected in it.
 (
     CAL_SCOPE, CAL_NUMBER, CAL_FROM, CAL_UNTIL, CAL_RATE, CAL_PRICE, CAL_UNITS, CAL_PLAN,

@@ -15,6 +15,7 @@ from tidegate.watch.gathering import (
     LOG_HALF,
     SEEN_MIN,
     announced,
+    announced_of_parts,
     gather_line,
     gather_order,
     gather_promotion,
@@ -213,6 +214,8 @@ def update_stream(state: State, step: Array, at_ms: int, id_hi: int, id_lo: int)
     if timed and old and times[lo.SEEN] >= RATE_SEEN_MIN and is_warm(state, channel):
         due = usual * factor * hours
         planned = announced(state, scope, number, at_ms, lo.CAL_ORDERS, 0.0)
+        if scope == lo.CHANNEL:
+            planned = max(planned, announced_of_parts(state, at_ms))
         due = max(due, planned * max(0, gap_ms) / 3_600_000.0)
         gain = score_gap(state, row, scope, due)
         since_ms = at_ms - state.runs[row, lo.CROWD, lo.FIRST_MS]

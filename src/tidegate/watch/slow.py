@@ -15,6 +15,9 @@ from tidegate.watch import layout as lo
 RATIO = 1.3  # what is looked for
 WEEKS = 8.0  # over which a weekday is averaged
 WEEKS_MIN = 2
+LEVEL_DAYS = 8.0  # how the last days stood to their weekdays: a shop has seasons
+LEVEL_MIN, LEVEL_MAX = 0.5, 1.2
+LEVEL_HELD = 0.3  # so much less the level moves while days are above it: that may be the leak
 LESSON = 1.5
 SPREAD_FIRST, SPREAD_MIN, SPREAD_WEIGHT = 6.0, 1.0, 1 / 20
 SHARES = 4.0  # kinds of notes that share what is allowed
@@ -48,7 +51,9 @@ def _threshold(state: lo.State) -> float:
 def _score_day(state: lo.State, channel: int, day: int, count: float) -> bool:
     """CUSUM over days; whether it passed its threshold."""
     levels, place = state.channel_levels[channel], day % 7
-    due, known = float(state.days[channel, place]), int(state.days_known[channel, place])
+    usual, known = float(state.days[channel, place]), int(state.days_known[channel, place])
+    level = float(levels[lo.DAY_LEVEL]) or 1.0
+    due = usual * min(LEVEL_MAX, max(LEVEL_MIN, level))
     if known >= WEEKS_MIN and due >= 1.0:
         spread = max(SPREAD_MIN, float(levels[lo.DAY_SPREAD]) or SPREAD_FIRST)
         gain = (count * math.log(RATIO) - (RATIO - 1.0) * due) / spread
@@ -62,6 +67,8 @@ def _score_day(state: lo.State, channel: int, day: int, count: float) -> bool:
             levels[lo.SLOW_SEEN] += count
             levels[lo.SLOW_DUE] += due
         levels[lo.SLOW_SCORE] = score
+        weight = (LEVEL_HELD if score > 0.0 else 1.0) / LEVEL_DAYS
+        levels[lo.DAY_LEVEL] = level + weight * (min(count / usual, LESSON) - level)
     _learn_day(state, channel, day, count)
     return bool(levels[lo.SLOW_SCORE] >= _threshold(state))
 

@@ -44,9 +44,27 @@ def garwood(count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     return low, _solve(lambda mean: half - poisson_below(mean, count))
 
 
-def _solve(rising: Callable[[float], float]) -> float:
+def clopper(count: int, runs: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The exact interval of a share of which `count` of `runs` was seen (Clopper, Pearson 1934)."""
+    half = (1.0 - confidence) / 2.0
+    low = 0.0
+    if count > 0:
+        low = _solve(lambda share: 1.0 - binomial_below(share, count - 1, runs) - half, 1.0)
+    high = 1.0
+    if count < runs:
+        high = _solve(lambda share: half - binomial_below(share, count, runs), 1.0)
+    return low, high
+
+
+def binomial_below(share: float, count: int, runs: int) -> float:
+    """P(X <= count) of a binomial variable."""
+    terms = (math.comb(runs, k) * share**k * (1.0 - share) ** (runs - k) for k in range(count + 1))
+    return min(1.0, math.fsum(terms))
+
+
+def _solve(rising: Callable[[float], float], most: float = 700.0) -> float:
     """Where a rising function passes 0."""
-    low, high = 0.0, 700.0
+    low, high = 0.0, most
     for _ in range(80):
         middle = (low + high) / 2.0
         low, high = (middle, high) if rising(middle) < 0.0 else (low, middle)
@@ -114,14 +132,16 @@ class Delay(NamedTuple):
     lost_fen: tuple[float, float]
     bound: float  # Lorden's bound over the mean delay, both in orders; 1 is as good as can be
     how: str
+    share: tuple[float, float] = (0.0, 1.0)  # of moments at which it is caught, 95 %
 
 
 def delay_figures(outcomes: list[Outcome], name: str) -> Delay:
     """Median and 95th percentile of what was caught."""
     mine = [outcome for outcome in outcomes if outcome.name == name]
     caught = [outcome for outcome in mine if outcome.found]
+    share = clopper(len(caught), len(mine)) if mine else (0.0, 1.0)
     if not caught:
-        return Delay(name, len(mine), 0, (0, 0), (0, 0), (0, 0), 0.0, "")
+        return Delay(name, len(mine), 0, (0, 0), (0, 0), (0, 0), 0.0, "", share)
 
     def both(values: list[float]) -> tuple[float, float]:
         return float(np.median(values)), float(np.percentile(values, 95))
@@ -132,5 +152,5 @@ def delay_figures(outcomes: list[Outcome], name: str) -> Delay:
     return Delay(
         name, len(mine), len(caught), both([o.delay_s for o in caught]),
         both([o.delay_orders for o in caught]), both([o.lost_fen for o in caught]),
-        min(1.0, bound / max(1.0, mean)), " ".join(ways),
+        min(1.0, bound / max(1.0, mean)), " ".join(ways), share,
     )  # fmt: skip

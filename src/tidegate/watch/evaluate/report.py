@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 
 from tidegate.watch import layout as lo
 from tidegate.watch.alarms import CAP, LEVEL_NAMES, Alarm
-from tidegate.watch.evaluate.figures import Delay, Quiet, Rate, delay_figures, quiet_figures
+from tidegate.watch.evaluate.figures import (
+    Delay,
+    Quiet,
+    Rate,
+    clopper,
+    delay_figures,
+    quiet_figures,
+)
 from tidegate.watch.evaluate.incidents import INCIDENTS, OPPOSITES
 from tidegate.watch.evaluate.replay import Outcome, run_quiet, run_scenes
 from tidegate.watch.evaluate.stream import Stream
@@ -37,6 +44,7 @@ class Opposite(NamedTuple):
     stopped: int  # runs with any wrong stop
     paused: int  # runs with a wrong pause
     example: str
+    share: tuple[float, float] = (0.0, 1.0)  # of moments at which it is stopped, 95 %
 
 
 class Evaluation(NamedTuple):
@@ -90,7 +98,8 @@ def _opposite(outcomes: list[Outcome], name: str) -> Opposite:
     wrong = [outcome for outcome in mine if outcome.wrong]
     paused = [outcome for outcome in wrong if any(alarm.level > CAP for alarm in outcome.wrong)]
     example = wrong[0].wrong[0].english if wrong else ""
-    return Opposite(name, len(mine), len(wrong), len(paused), example)
+    share = clopper(len(wrong), len(mine)) if mine else (0.0, 1.0)
+    return Opposite(name, len(mine), len(wrong), len(paused), example, share)
 
 
 def _curve(
@@ -185,9 +194,12 @@ def as_lines(made: Evaluation) -> list[str]:
         lines += ["", _HEAD]
         lines += [_delay(delay) for delay in made.delays]
     if made.opposites:
-        lines += ["", "What must not be stopped 不应误停:      runs  stopped  of them paused"]
+        lines += ["", "What must not be stopped 不应误停:   stopped (95 % of runs)  of them paused"]
         for one in made.opposites:
-            lines.append(f"  {one.name:32} {one.runs:8} {one.stopped:8} {one.paused:8}")
+            lines.append(
+                f"  {one.name:28} {one.stopped:6}/{one.runs}"
+                f" ({one.share[0]:.0%} to {one.share[1]:.0%}) {one.paused:10}"
+            )
             if one.example:
                 lines.append(f"      e.g. {one.example}")
     return lines
