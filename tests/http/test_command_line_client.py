@@ -187,13 +187,15 @@ def test_an_answer_that_is_not_tidegates_is_named(status: int) -> None:
 
 def test_status_ends_with_1_while_a_shop_takes_no_orders_and_shows_why() -> None:
     shop = {"shop": "own", "ready": False, "why": "the clock moved 400 s", "seq": 7, "epoch": 2,
-            "inbox": 3, "views_seq": 5, "views_lag_entries": 2}  # fmt: skip
+            "inbox": 3, "views_seq": 5, "views_lag_entries": 2, "watch_silent_ms": 9_000,
+            "watch_lag_entries": 4, "breaker_open": 1}  # fmt: skip
     with scripted(answer(503, {"ready": False, "shops": [shop]})) as (server, address):
         out, err = run(address, "status", code=1)
     assert err == ""
     assert out == (
         "own: takes no orders 暂停接单: the clock moved 400 s (entry 7, epoch 2, 3 waiting, "
-        "views 2 entries behind)\n"
+        "views 2 entries behind, the watch said nothing for 9 s 监视无响应, "
+        "breaker open 熔断 1: `tidegate watch breaker`)\n"
     )
     assert [key for *_, key in server.asked] == [""]
     with scripted(answer(200, {"ready": True, "shops": []})) as (_, address):

@@ -16,6 +16,8 @@ from tidegate.cli._store_lines import store_lines
 
 app = typer.Typer()
 
+SILENT_MS = 5_000  # the watch says every second that it lives
+
 
 @app.command()
 @server_call
@@ -44,5 +46,19 @@ def shop_line(shop: dict[str, Any]) -> str:
         how += f": {shop['why']}"
     return (
         f"{shop['shop']}: {how} (entry {shop['seq']}, epoch {shop['epoch']}, "
-        f"{shop['inbox']} waiting, views {shop['views_lag_entries']} entries behind)"
+        f"{shop['inbox']} waiting, views {shop['views_lag_entries']} entries behind"
+        f"{watch_words(shop)})"
     )
+
+
+def watch_words(shop: dict[str, Any]) -> str:
+    """How the watch is, and whether the breaker is open."""
+    silent_ms = shop.get("watch_silent_ms", -1)
+    if silent_ms < 0:
+        return ", nobody watches 无监视"
+    words = f", watch {shop['watch_lag_entries']} entries behind"
+    if silent_ms > SILENT_MS:
+        words = f", the watch said nothing for {silent_ms // 1000} s 监视无响应"
+    if shop["breaker_open"]:
+        words += f", breaker open 熔断 {shop['breaker_open']}: `tidegate watch breaker`"
+    return words

@@ -1,6 +1,7 @@
-"""`tidegate watch`: what the watch would have seen in an order file, and how soon.
+"""`tidegate watch`: the breaker, hard limits, announcements, and what a file would have shown.
 
-Nothing here changes a shop: a file is replayed in memory.
+Always: what changes a shop goes through the server, with a person's key; `evaluate` replays a file
+in memory. Never: a stop is taken back without people.
 """
 
 import json
@@ -10,15 +11,18 @@ from typing import Annotated
 import typer
 
 from tidegate.cli._store import AsJson
+from tidegate.cli._watch_alarms import COMMANDS as ALARM_COMMANDS
+from tidegate.cli._watch_breaker import COMMANDS
+from tidegate.cli._watch_limits import limits
 
-app = typer.Typer(help="Replay order files through the watch.", no_args_is_help=True)
+app = typer.Typer(help="The watch: breaker, limits, announcements, replays.", no_args_is_help=True)
 
 REFUSED_EXIT = 2
 
 
 @app.callback()
 def watch() -> None:
-    """Replay order files through the watch."""
+    """The watch: breaker, limits, announcements, replays."""
 
 
 @app.command()
@@ -79,3 +83,12 @@ def evaluate(
         typer.echo(json.dumps(report.as_document(made), ensure_ascii=False))
     else:
         typer.echo("\n".join(report.as_lines(made)))
+
+
+app.command("limits")(limits)
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+
+
+for _name, _command in ALARM_COMMANDS.items():
+    app.command(_name)(_command)

@@ -19,9 +19,26 @@ from prometheus_client.registry import Collector
 
 from tidegate.desk.answers import DeskStatus
 from tidegate.domain.reasons import REASON_TEXTS, Reason
+from tidegate.watch.alerts.shown import AlertStatus
+from tidegate.watch.heartbeat import Beat
 
 BOUNDS_S = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _REASONS = 256
+TOLD = (
+    ("tidegate_alarms_open", "Alarms that are not over"),
+    ("tidegate_alarms_unacknowledged", "Of these, those that nobody took up"),
+    ("tidegate_alarms_unacknowledged_seconds", "How long the oldest of them has waited"),
+    ("tidegate_alerts_undelivered", "Messages that failed and are tried again"),
+    ("tidegate_alerts_given_up", "Messages that nobody could be told"),
+    ("tidegate_alerts_sending", "1 = whoever tells people lives"),
+)
+WATCHED = (
+    ("tidegate_watch_silent_seconds", "Since the watch last said that it lives"),
+    ("tidegate_watch_lag_entries", "The watch behind by"),
+    ("tidegate_watch_lag_seconds", "Age of the newest entry that a lagging watch has seen"),
+    ("tidegate_watch_alarms", "Alarms so far"),
+    ("tidegate_breaker_open", "Switches of the breaker that are not closed"),
+)
 
 
 class ShopCounters:
@@ -135,8 +152,50 @@ class DoorCollector(Collector):
         yield from (ready, inbox, seq, lag)
 
 
-def exposition(collector: Collector) -> bytes:
+class WatchCollector(Collector):
+    """What each shop's watch last said of itself, as metrics."""
+
+    def __init__(self, beats: Mapping[str, Beat], now_s: float) -> None:
+        self._beats = beats
+        self._now_s = now_s
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, now."""
+        gauges = [GaugeMetricFamily(name, words, labels=["shop"]) for name, words in WATCHED]
+        for shop, beat in self._beats.items():
+            silent_s = max(0.0, self._now_s - beat.monotonic_s)
+            lag_s = beat.lag_ms / 1000
+            values = (silent_s, beat.lag_entries, lag_s, beat.alarms, beat.switches)
+            for gauge, value in zip(gauges, values, strict=True):
+                gauge.add_metric([shop], value)
+        yield from gauges
+
+
+class AlertCollector(Collector):
+    """Alarms that nobody took up, and how telling people goes, as metrics."""
+
+    def __init__(self, statuses: Mapping[str, AlertStatus], now_ms: int) -> None:
+        self._statuses = statuses
+        self._now_ms = now_ms
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, now."""
+        gauges = [GaugeMetricFamily(name, words, labels=["shop"]) for name, words in TOLD]
+        for shop, status in self._statuses.items():
+            oldest_ms = status.oldest_unacknowledged_ms
+            waiting_s = max(0, self._now_ms - oldest_ms) / 1000 if oldest_ms else 0.0
+            values = (
+                status.open, status.unacknowledged, waiting_s, status.undelivered, status.given_up,
+                int(status.sending),
+            )  # fmt: skip
+            for gauge, value in zip(gauges, values, strict=True):
+                gauge.add_metric([shop], value)
+        yield from gauges
+
+
+def exposition(*collectors: Collector) -> bytes:
     """The text that Prometheus reads."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
+    for collector in collectors:
+        registry.register(collector)
     return generate_latest(registry)

@@ -22,7 +22,11 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class ShopReadiness(msgspec.Struct, frozen=True):
-    """Whether a shop takes orders, and how far its views are behind its journal."""
+    """Whether a shop takes orders, and how far its views and its watch are behind its journal.
+
+    `watch_silent_ms`: since the watch last said that it lives; -1 = it never did.
+    `alerts_fault`: why people are not told of alarms; it keeps no order from being taken.
+    """
 
     shop: str
     ready: bool
@@ -32,6 +36,16 @@ class ShopReadiness(msgspec.Struct, frozen=True):
     inbox: int
     views_seq: int
     views_lag_entries: int
+    watch_seq: int = 0
+    watch_lag_entries: int = 0
+    watch_lag_ms: int = 0
+    watch_silent_ms: int = -1
+    breaker_open: int = 0
+    channel_faults: list[str] = []
+    alarms_open: int = 0
+    alarms_unacknowledged: int = 0
+    alerts_undelivered: int = 0
+    alerts_fault: str = ""
 
 
 class Readiness(msgspec.Struct, frozen=True):
