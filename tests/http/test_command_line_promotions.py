@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
+from xlsxwriter import Workbook
 
 from tidegate.cli.main import app
 
@@ -166,3 +167,56 @@ def test_what_is_below_takes_two_people_with_reasons(house: House, tmp_path: Pat
     quote = house.did("price", "--shop", "own", "--channel", "web", "--line", "JUICE-15=1")
     assert "buyer pays 10.01" in quote.out.splitlines()
     house.did("promotion", "withdraw", "MIDNIGHT")
+
+
+HEAD = ("活动编号", "活动名称", "商家编码", "开始时间", "结束时间", "折扣", "活动库存")
+
+
+def workbook(path: Path, *rows: tuple[object, ...]) -> str:
+    """An XLSX file of one sheet."""
+    with Workbook(str(path)) as book:
+        page = book.add_worksheet("大促报名")
+        for number, row in enumerate((HEAD, *rows)):
+            page.write_row(number, 0, row)
+    return str(path)
+
+
+def test_a_platforms_workbook_is_shadowed_and_checked_before_it_begins(
+    house: House, tmp_path: Path
+) -> None:
+    window = ("2036-11-10 20:00:00", "2036-11-11 23:59:59")
+    sheet = workbook(tmp_path / "报名.xlsx", ("88001", "双11", "JUICE-15", *window, 8, 500))
+    refused = house.run("promotion", "shadow", sheet, "--channel", "tmall")
+    assert refused.code == 1
+    assert "'8' may be what is paid or what is taken off" in refused.err
+    unit = ("--discount-unit", "zhe")
+    said = house.did("promotion", "shadow", sheet, "--channel", "tmall", *unit)
+    assert said.out.splitlines()[:2] == [
+        "1 promotions shadowed at tmall: 88001",
+        "proved: no basket, buyer, choice or moment goes below a floor · 已证明不破价",
+    ]
+    found = house.did("promotion", "expected", "tmall", "--json").document
+    assert [row["price_fen"] for row in found["expected"]] == [26_000, 20_800]
+    assert "JUICE-15  208.00" in house.did("promotion", "expected", "tmall").out
+    house.did("promotion", "drop", "88001")
+
+
+def test_a_platforms_csv_in_its_own_encoding_and_a_slip_in_it(house: House, tmp_path: Path) -> None:
+    row = ("88002", "零点", "JUICE-15", "2036/11/11 0:00", "2036/11/12 0:00", "0.385折", "不限")
+    for encoding in ("gb18030", "utf-8-sig"):
+        sheet = tmp_path / f"{encoding}.csv"
+        text = "\r\n".join(",".join(cells) for cells in (HEAD, row))
+        sheet.write_bytes(text.encode(encoding))
+        said = house.run("promotion", "shadow", str(sheet), "--channel", "tmall")
+        assert said.code == 1
+        assert "JUICE-15 leaves 10.01, its floor is 90.00" in said.out
+    house.did("promotion", "drop", "88002")
+
+
+def test_a_sheet_that_is_none_is_malformed(house: House, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.xlsx"
+    broken.write_bytes(b"PK\x03\x04 and then nothing")
+    said = house.run("promotion", "shadow", str(broken), "--channel", "tmall")
+    assert (said.code, "not an XLSX workbook" in said.err) == (2, True)
+    said = house.run("promotion", "shadow", str(broken), "--channel", "tmall", "--column", "sku")
+    assert (said.code, "write ROLE=COLUMN" in said.err) == (2, True)

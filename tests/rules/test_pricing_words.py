@@ -198,3 +198,10 @@ def test_a_share_is_a_percentage() -> None:
     for text in ("0.7", "70", "101%", "33.333%"):
         with pytest.raises(Unclear):
             share_bp(text)
+
+
+@pytest.mark.parametrize("text", ["满300打8", "满300打8元", "3件打8", "2件享0.8", "满300享50元"])
+def test_a_word_that_promises_a_rate_is_never_read_as_money(text: str) -> None:
+    """打8 is a slip for 打8折: as 8 yuan off, what is checked would be dearer than what sells."""
+    with pytest.raises(Unclear, match="how much 折"):
+        deal(text, "yuan")

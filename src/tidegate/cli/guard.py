@@ -26,10 +26,11 @@ from tidegate.cli._prices import (
 from tidegate.pricing.guard.answers import EXIT_CODES
 from tidegate.pricing.guard.floors import FloorPolicy
 from tidegate.pricing.problems import PromotionsRefused
-from tidegate.pricing.publishing import Checked
+from tidegate.pricing.publishing import FLOOR, Checked
 from tidegate.pricing.standing import ShopPrices
 from tidegate.publishing.checking import CheckAsked, CheckDone, checked
 from tidegate.publishing.guarding import price_guard
+from tidegate.publishing.publication import BOUND_WORDS
 
 app = typer.Typer(help="The price guard 价格闸.", no_args_is_help=True)
 
@@ -153,6 +154,7 @@ def proof(prices: ShopPrices, read: Read, seconds: float) -> CheckDone:
 WORDS = {
     "proved": "proved: no basket, buyer, choice or moment goes below a floor · 已证明不破价",
     "below_floor": "BELOW THE FLOOR 低于保本价",
+    "outside_collar": "BELOW THE COLLAR, which counts as below the floor 低于价格护栏",
     "unknown": "unknown, which counts as below · 未能证明，按破价处理",
 }
 
@@ -164,15 +166,17 @@ def check_text(done: Checked, language: str = "en") -> str:
 
 def check_lines(done: Checked, language: str = "en") -> list[str]:
     """The verdict, the smallest basket with its receipt, and how far the change reaches."""
-    lines = [WORDS[done.verdict]]
+    found = done.counterexample
+    is_collar = found is not None and found.bound != FLOOR
+    lines = [WORDS["outside_collar" if is_collar else done.verdict]]
     if done.why:
         lines.append(f"  {done.why}")
-    found = done.counterexample
     if found is not None:
         basket = ", ".join(f"{units} × {sku}" for sku, units in found.lines)
+        held = f"its {BOUND_WORDS[found.bound]} is {yuan(found.floor_fen)}"
         lines.append(
-            f"  {basket}: {found.sku} leaves {yuan(found.receivable_fen)}, "
-            f"its floor is {yuan(found.floor_fen)}; by {', '.join(found.promotions)}"
+            f"  {basket}: {found.sku} leaves {yuan(found.receivable_fen)}, {held}; "
+            f"by {', '.join(found.promotions)}"
         )
         if found.choices:
             lines.append(f"  with 选用 {', '.join(found.choices)}")

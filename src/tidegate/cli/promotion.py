@@ -5,6 +5,7 @@ another approves (`tidegate exception approve`), each with a reason.
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +14,12 @@ import typer
 
 from tidegate.cli._client import WrongUsage, new_id
 from tidegate.cli._command import Caller, shop_call, shop_command
-from tidegate.cli._fields import Code, Note
+from tidegate.cli._fields import Code, Note, yuan
 from tidegate.cli._pairs import counts_by_code
-from tidegate.cli._prices import malformed, promotions_in
+from tidegate.cli._prices import Malformed, malformed, promotions_in
 from tidegate.cli._times import local_time, span_s
 from tidegate.cli.exception import proposal_text
-from tidegate.cli.guard import check_text
+from tidegate.cli.guard import check_lines, check_text
 from tidegate.pricing.guard.answers import EXIT_CODES
 from tidegate.pricing.publishing import Checked
 
@@ -50,6 +51,76 @@ def draft(
         kept.append(caller.send("PUT", caller.path("drafts", promotion.code), body))
     codes = ", ".join(one["code"] for one in kept)
     caller.show({"drafts": kept}, f"drafts kept: {codes} · 草稿已保存")
+
+
+@app.command()
+@shop_call
+def shadow(
+    caller: Caller,
+    file: Annotated[Path, typer.Argument(help="the platform's own sheet: XLSX or CSV")],
+    channel: Annotated[str, typer.Option(help="the platform that it is set up at")],
+    discount_unit: Annotated[
+        str, typer.Option(help="of bare discounts: zhe, percent_off, percent_to_pay, ratio_to_pay")
+    ] = "",
+    money_unit: Annotated[str, typer.Option(help="of bare amounts: yuan or fen")] = "",
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=COLUMN", help="repeatable")
+    ] = None,
+    sheet: Annotated[str, typer.Option(help="of a workbook; default: the first")] = "",
+    encoding: Annotated[str, typer.Option(help="of a CSV; default: found out")] = "auto",
+) -> None:
+    """Keep and check a platform's own promotions. Ends with 0 proved, 1 below, 2 unknown."""
+    from tidegate.imports.files import Reading
+    from tidegate.imports.promotion_sheets import sheet_in
+    from tidegate.imports.refusal import ImportRefused
+
+    columns = named_columns(column or ())
+    with malformed(caller):
+        try:
+            cells = sheet_in(file, Reading(encoding, sheet=sheet or None))
+        except ImportRefused as refused:
+            raise Malformed(str(refused)) from None
+    body = msgspec.to_builtins(cells) | {
+        "columns": columns,
+        "discount_unit": discount_unit,
+        "money_unit": money_unit,
+    }
+    kept = caller.send("POST", caller.path("shadows", channel), body, has_id=False)
+    done = msgspec.convert(kept["checked"], Checked)
+    lines = [
+        f"{len(kept['codes'])} promotions shadowed at {channel}: {', '.join(kept['codes'][:10])}",
+        *check_lines(done, caller.language),
+    ]
+    caller.show(kept, "\n".join(lines))
+    raise typer.Exit(EXIT_CODES[done.verdict])
+
+
+def named_columns(given: Sequence[str]) -> dict[str, str]:
+    """Which column has which role, as options say it. Raises WrongUsage."""
+    found = {}
+    for word in given:
+        role, sign, name = word.partition("=")
+        if not (role and sign and name):
+            raise WrongUsage(f"--column {word}: write ROLE=COLUMN, as in sku=商家编码")
+        found[role] = name
+    return found
+
+
+@app.command()
+@shop_call
+def expected(
+    caller: Caller,
+    channel: Annotated[str, typer.Argument(help="a platform with shadowed promotions")],
+) -> None:
+    """What a unit should cost at a platform from now on, by what it was told (到手价)."""
+    found = caller.get(caller.path("shadows", channel))
+    lines = [f"{len(found['promotions'])} promotions at {channel}, {len(found['expected'])} prices"]
+    lines += [
+        f"{row['sku']}  {yuan(row['price_fen'])}  {local_time(row['start_ms'])} – "
+        f"{local_time(row['end_ms'])}" + ("" if row["promotions"] else "  list price 原价")
+        for row in found["expected"]
+    ]
+    caller.show(found, "\n".join(lines))
 
 
 @app.command()

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from tidegate.http.schemas import (
+    INT32_MAX,
     LINES_MAX,
     Body,
     BuyerClass,
@@ -27,6 +28,12 @@ from tidegate.http.schemas import (
 from tidegate.pricing.promotion import Promotion
 from tidegate.pricing.publishing import EXCEPTIONS_MAX, Checked
 from tidegate.pricing.result import Priced
+from tidegate.pricing.sheet_cells import CELL_CHARS_MAX
+from tidegate.pricing.sheets import ROWS_MAX
+from tidegate.publishing.shadows import Expected
+
+SHEET_COLUMNS_MAX = 256
+SHEET_BYTES_MAX = 8 << 20
 
 T = TypeVar("T")
 BySku = Annotated[dict[Code, T], Meta(max_length=EXCEPTIONS_MAX)]
@@ -87,6 +94,43 @@ class DraftsShown(msgspec.Struct, frozen=True):
     """Every draft and shadow of a shop, by code."""
 
     drafts: list[DraftShown]
+
+
+Cell = Annotated[str, Meta(max_length=CELL_CHARS_MAX)]
+Row = Annotated[list[Cell], Meta(max_length=SHEET_COLUMNS_MAX)]
+Unit = Annotated[str, Meta(max_length=32)]
+
+
+class ShadowSheet(Body, frozen=True):
+    """A platform's own promotion sheet as text cells; `lines`: where each row stood in the file.
+
+    `columns`: role -> the column's own name, where it is none that is known. `discount_unit` and
+    `money_unit`: of bare numbers; without them those are refused.
+    """
+
+    header: Row
+    rows: Annotated[list[Row], Meta(max_length=ROWS_MAX)]
+    lines: Annotated[list[Annotated[int, Meta(ge=1, le=INT32_MAX)]], Meta(max_length=ROWS_MAX)] = []  # noqa: RUF012 -- msgspec makes each its own
+    columns: Annotated[dict[Cell, Cell], Meta(max_length=SHEET_COLUMNS_MAX)] = {}  # noqa: RUF012
+    discount_unit: Unit = ""
+    money_unit: Unit = ""
+    id: Id | None = None
+
+
+class Shadowed(msgspec.Struct, frozen=True):
+    """A sheet's promotions as they are kept, and what the guard said of all of them together."""
+
+    channel: str
+    codes: list[str]
+    checked: Checked
+
+
+class ExpectedPrices(msgspec.Struct, frozen=True):
+    """What a unit of each SKU should cost at a channel, by stretches of time from now on."""
+
+    channel: str
+    promotions: list[str]
+    expected: list[Expected]
 
 
 class Publish(Body, frozen=True):

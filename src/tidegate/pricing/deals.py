@@ -12,7 +12,8 @@ from tidegate.pricing.words import FEN, YUAN, Unclear, money_fen, pay_bp, plain
 DEAL_MEND = "write 满300减50元, 300-50 yuan, 满300元打9折, 2件7.5折"
 EVERY = re.compile(r"^(?:每满?|every\s+)")
 PIECES = re.compile(r"^(?:满\s*)?([0-9]{1,7})\s*(?:件|pieces?)\s*[:,]?\s*(.+)$")
-SPEND = re.compile(r"^(?:满\s*|spend\s+)?(.+?)\s*(?:减|-|打|享|,)\s*(.+)$")
+SPEND = re.compile(r"^(?:满\s*|spend\s+)?(.+?)\s*(减|-|打|享|,)\s*(.+)$")
+RATE_WORDS = ("打", "享")  # a rate follows: 打8 is a slip for 打8折, not 8 yuan off
 
 
 def deal(text: str, unit: str) -> dict[str, Any]:
@@ -36,15 +37,25 @@ def threshold_and_discount(word: str, text: str, unit: str) -> dict[str, Any]:
     """Both halves of a deal."""
     counted = PIECES.match(word)
     if counted:
+        if counted[2].startswith(RATE_WORDS):
+            require_rate(counted[2], text)
         given = re.sub(r"^(?:减|打|享|off)\s*(?=[0-9])", "", counted[2])
         return {"pieces": int(counted[1])} | discount(given, unit, text)
     found = SPEND.match(word)
     if not found:
         raise Unclear(f"{text!r} is no tier", DEAL_MEND)
-    asked, given = found[1], found[2]
+    asked, given = found[1], found[3]
+    if found[2] in RATE_WORDS:
+        require_rate(given, text)
     if has_unit(given) and not has_unit(asked):
         unit = unit_of(given) or unit  # 满300减50元: the unit behind the last one holds for both
     return {"spend_fen": money_fen(asked, unit)} | discount(given, unit, text)
+
+
+def require_rate(word: str, text: str) -> None:
+    """Raise Unclear where a word that promises a rate is followed by none."""
+    if "折" not in word and "%" not in word:
+        raise Unclear(f"{text!r} does not say how much 折 it is", DEAL_MEND)
 
 
 def discount(word: str, unit: str, text: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A draft changes no price. What is published is what was checked, named by its di
 did not prove goes through two people.
 """
 
+import asyncio
 from functools import partial
 
 import msgspec
@@ -31,10 +32,13 @@ from tidegate.pricing.publishing import Terms, base_of, phase_of
 from tidegate.pricing.receipt import CHINESE as RECEIPT_CHINESE
 from tidegate.pricing.receipt import ENGLISH as RECEIPT_ENGLISH
 from tidegate.pricing.receipt import receipt
+from tidegate.pricing.sheet_cells import SheetUnits
+from tidegate.pricing.sheets import Sheet, promotions_of
 from tidegate.publishing.budgets import left_of
 from tidegate.publishing.publication import ForceWish
 from tidegate.publishing.store import Draft
 from tidegate.publishing.watching import paused_codes
+from tidegate.publishing.zones import zone_of
 from tidegate.record import facts as f
 
 
@@ -42,10 +46,7 @@ async def quote(call: Call) -> AnyAnswer:
     """The price of a basket now."""
     body: p.QuoteAsked = call.body
     call.doors.gate.require(call.principal, ORDERS_WRITE, call.shop.name, body.channel)
-    if call.shop.desk.catalogue.channel_number(body.channel) is None:
-        raise Problem(
-            NOT_FOUND, "channel: this shop has no such channel", "channel：该店铺没有此渠道"
-        )
+    require_channel(call, body.channel)
     prices = await call.prices.books.ready()
     asked = Asked(
         [(line.sku, line.quantity) for line in body.lines],
@@ -103,6 +104,40 @@ async def drop_draft(call: Call) -> AnyAnswer:
 async def check_draft(call: Call) -> AnyAnswer:
     """Ask the price guard."""
     return json_answer(shown(await call.prices.service.check(call.path["code"])))
+
+
+async def shadow_sheet(call: Call) -> AnyAnswer:
+    """Keep a platform's sheet as shadowed promotions, and check them together."""
+    body: p.ShadowSheet = call.body
+    channel = call.path["channel"]
+    require_channel(call, channel)
+    sheet = Sheet(tuple(body.header), tuple(map(tuple, body.rows)), tuple(body.lines))
+    units = SheetUnits(body.discount_unit, body.money_unit)
+    zone = zone_of(call.shop.desk.machine.catalogue.zone)
+    promotions = await asyncio.to_thread(promotions_of, sheet, zone, units, body.columns)
+    for promotion in promotions:
+        check_promotion(promotion, promotion.code)
+    author = call.principal.person_token
+    kept, done = await call.prices.service.shadow(channel, promotions, author)
+    return json_answer(p.Shadowed(channel, [one.code for one in kept], done.checked))
+
+
+async def expected_prices(call: Call) -> AnyAnswer:
+    """What to find at a channel, as it was told."""
+    channel = call.path["channel"]
+    require_channel(call, channel)
+    now_ms, shadows = call.doors.clock.now_ms(), call.prices.shadows
+    codes = [one.code for one in await shadows.promotions(channel, now_ms)]
+    found = await shadows.expected(channel, now_ms)
+    return json_answer(p.ExpectedPrices(channel, codes, list(found)))
+
+
+def require_channel(call: Call, channel: str) -> None:
+    """Raise Problem 404 for a channel that the shop does not have."""
+    if call.shop.desk.catalogue.channel_number(channel) is None:
+        raise Problem(
+            NOT_FOUND, "channel: this shop has no such channel", "channel：该店铺没有此渠道"
+        )
 
 
 async def publish_draft(call: Call) -> AnyAnswer:
@@ -206,6 +241,18 @@ ROUTES = (
     Route(
         "PUT", _DRAFT, "put_draft", "Keep a promotion as a draft", put_draft, CATALOGUE_WRITE,
         body=p.DraftPut, answer=p.DraftShown, description="Changes no price.",
+    ),
+    Route(
+        "POST", f"{_SHOP}/shadows/{{channel}}", "shadow_sheet",
+        "Keep a platform's own promotion sheet, and check it before it begins", shadow_sheet,
+        CATALOGUE_WRITE, body=p.ShadowSheet, answer=p.Shadowed,
+        body_bytes_max=p.SHEET_BYTES_MAX,
+        description="All of it or nothing; a number without its unit is refused with its line.",
+    ),
+    Route(
+        "GET", f"{_SHOP}/shadows/{{channel}}", "expected_prices",
+        "What a unit should cost at a platform, by what it was told", expected_prices,
+        CATALOGUE_READ, answer=p.ExpectedPrices,
     ),
     Route(
         "POST", f"{_DRAFT}/drop", "drop_draft", "Forget a draft", drop_draft, CATALOGUE_WRITE,
