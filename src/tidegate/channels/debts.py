@@ -149,7 +149,7 @@ def decide_debt(
             connection.execute(
                 "UPDATE orders SET keep = 1 WHERE channel = ? AND number = ?", (channel, number)
             )
-        elif way == "restock":
+        elif way == "restock":  # one that is on hold by now is released by a person, in a run
             connection.execute(
                 "UPDATE orders SET keep = 0, owner = ? WHERE channel = ? AND number = ?"
                 " AND flags = ''",

@@ -23,7 +23,7 @@ SECOND = (
         scope TEXT NOT NULL DEFAULT '', target TEXT NOT NULL DEFAULT '',
         flag TEXT NOT NULL DEFAULT '', settled_ms INTEGER NOT NULL DEFAULT 0,
         settled_by TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '')""",
-    "CREATE UNIQUE INDEX alarm_open ON alarm (channel, kind, sku) WHERE settled_ms = 0",
+    "CREATE UNIQUE INDEX alarm_open ON alarm (channel, kind, sku, promotion) WHERE settled_ms = 0",
     "CREATE INDEX alarm_flag ON alarm (flag) WHERE flag IN ('wanted', 'clearing')",
     # The last price read of each SKU, and what it was compared with.
     """CREATE TABLE price_read (

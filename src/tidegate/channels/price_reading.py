@@ -125,12 +125,12 @@ class PriceReading:
         self._failures += 1
         self._next_ms = min(self._next_ms, now_ms + AGAIN_MS * min(self._failures, 12))
         late = [s for s in starts if now_ms - s.start_ms >= START_READ_MS - AGAIN_MS]
-        for start in late[:1]:
+        for start in late:
             self._alarms.raise_one(
                 self.channel, UNREADABLE, now_ms, promotion=start.promotion,
                 flags=("promotion", start.promotion),
             )  # fmt: skip
-        if not late and self._failures >= FAILURES_MAX:
+        if not starts and self._failures >= FAILURES_MAX:
             self._alarms.raise_one(self.channel, UNREADABLE, now_ms)
 
     # -- what ------------------------------------------------------------------------------------
