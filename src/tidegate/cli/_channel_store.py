@@ -1,4 +1,4 @@
-"""`tidegate channel` beside a server: connect, look, map, offer, hold, release, stop.
+"""`tidegate channel` beside a server: connect, look, map, offer, hold, release.
 
 Always: writes intentions into the shop's ledger, which whoever serves the shop carries out within
 seconds. Never: asks a channel, or decides anything.
@@ -6,37 +6,20 @@ seconds. Never: asks a channel, or decides anything.
 
 import csv
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli._store import DEFAULT_STORE, AsJson, Store, Who, actor, refusals
+from tidegate.cli._channel_ledger import Channel, OfChannel, ShopName, ledger_of
+from tidegate.cli._store import DEFAULT_STORE, AsJson, Store, Who, actor
 
 if TYPE_CHECKING:
     from tidegate.bootstrap import Access
-    from tidegate.channels.ledger import Ledger
 
-ShopName = Annotated[str, typer.Option("--shop", envvar="TIDEGATE_SHOP", help="which shop")]
-Channel = Annotated[str, typer.Argument(help="the channel's code")]
 Run = Annotated[str, typer.Option("--name", help="of the run; the same name counts once")]
-OfChannel = Annotated[str, typer.Option("--channel", help="default: every channel")]
 OfSku = Annotated[str, typer.Option("--sku", help="orders with this SKU only")]
-
-
-@contextmanager
-def ledger_of(store: Path, shop: str) -> "Iterator[Ledger]":
-    """The ledger of a shop."""
-    from tidegate.bootstrap.channel_store import open_ledger
-
-    with refusals():
-        ledger = open_ledger(store, shop)
-        try:
-            yield ledger
-        finally:
-            ledger.close()
 
 
 def connect(
@@ -94,19 +77,6 @@ def status(shop: ShopName, store: Store = DEFAULT_STORE, as_json: AsJson = False
         )
         for rung in row["ladder"]:
             typer.echo(f"  {rung['step']}: {rung['state']} · {rung['told']}")
-
-
-def parked(shop: ShopName, store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """List orders that could not be recorded, with their reasons."""
-    with ledger_of(store, shop) as ledger:
-        rows = ledger.ask("SELECT channel, number, reason FROM parked ORDER BY channel, first_ms")
-    if as_json:
-        typer.echo(json.dumps([dict(zip(("channel", "number", "reason"), row, strict=True))
-                               for row in rows], ensure_ascii=False))  # fmt: skip
-        return
-    for row in rows:
-        typer.echo("  ".join(row))
-    typer.echo(f"{len(rows)} parked 暂存")
 
 
 def map_(
@@ -194,34 +164,6 @@ def run(
     _told(tally._asdict(), as_json)
 
 
-def stop(
-    channel: Channel, shop: ShopName, store: Store = DEFAULT_STORE, as_json: AsJson = False
-) -> None:
-    """Stop selling on a channel (一键停售): audit off, activity ended, stock 0, delisted."""
-    _switch(channel, shop, store, as_json, stopped=True)
-
-
-def resume(
-    channel: Channel, shop: ShopName, store: Store = DEFAULT_STORE, as_json: AsJson = False
-) -> None:
-    """Let a stopped channel sell again; automatic audit stays off until a person switches it on."""
-    _switch(channel, shop, store, as_json, stopped=False)
-
-
-def _switch(channel: str, shop: str, store: Path, as_json: bool, *, stopped: bool) -> None:
-    from tidegate.channels.connection import set_stopped
-
-    with ledger_of(store, shop) as ledger:
-        if not set_stopped(ledger, channel, stopped=stopped):
-            raise ValueError(f"channel {channel} is not connected")
-    if as_json:
-        typer.echo(json.dumps({"channel": channel, "stopped": stopped}))
-    elif stopped:
-        typer.echo(f"{channel} is being stopped: `tidegate channel status` · 正在停售 {channel}")
-    else:
-        typer.echo(f"{channel} sells again · {channel} 恢复销售")
-
-
 def _ask(
     kind: str,
     name: str,
@@ -274,6 +216,6 @@ def _told(tally: dict[str, object], as_json: bool) -> None:
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "connect": connect, "status": status, "parked": parked, "map": map_, "offer": offer,
-    "hold": hold, "release": release, "run": run, "stop": stop, "resume": resume,
+    "connect": connect, "status": status, "map": map_, "offer": offer, "hold": hold,
+    "release": release, "run": run,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tidegate.cli._channel_care import COMMANDS as CARE
 from tidegate.cli._channel_store import COMMANDS
 from tidegate.cli._command import Caller, shop_command
 from tidegate.cli._fields import SHARED_POOL, Code, Pool
@@ -37,5 +38,5 @@ def put(
     )
 
 
-for _name, _command in COMMANDS.items():
+for _name, _command in {**COMMANDS, **CARE}.items():
     app.command(_name)(_command)
