@@ -33,6 +33,7 @@ from tidegate.people.exchange import IdentityExchange
 from tidegate.stopping.service import Stopping
 from tidegate.store_paths import StorePaths
 from tidegate.views.shop_views import ShopViews
+from tidegate.watch.alerts.alarm_desk import AlarmDesk
 
 T = TypeVar("T")
 SHOPS = ("own", "other")
@@ -274,7 +275,8 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     doors = make_doors(
         [
             ShopParts(
-                name, shops[name].desk, exchanges[name], views[name], prices[name], stops[name]
+                name, shops[name].desk, exchanges[name], views[name], prices[name], stops[name],
+                alarms=AlarmDesk(shops[name].paths.alerts, clock.now_ms),
             )
             for name in SHOPS
         ],
@@ -320,7 +322,7 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     return house, close
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def open_another() -> Callable[[Path], tuple[Callable[[], House], Callable[[], None]]]:
     """For tests that stop their server."""
     return open_house

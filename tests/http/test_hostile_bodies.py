@@ -19,7 +19,9 @@ Answer = Any  # httpx's
 
 SCHEMAS = document()["components"]["schemas"]
 WITH_BODY = [route for route in ROUTES if route.body is not None]
-NAMES = {"shop": "own", "channel": "web", "id": "X-1", "code": "X-1", "proposal": "0" * 32}
+NAMES = {"alarm": "x"} | {
+    "shop": "own", "channel": "web", "id": "X-1", "code": "X-1", "proposal": "0" * 32,
+}  # fmt: skip
 TOO_LARGE = (2**63, 2**64, -(2**63) - 1, 10**40)
 NO_NUMBERS = ("NaN", "Infinity", "-Infinity", "1e400", "01", "0x10", "1_000", "+1", "1.5")
 

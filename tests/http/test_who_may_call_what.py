@@ -58,6 +58,12 @@ ALLOWED = {
     "withdraw_promotion": {"boss", "operator"},
     "publications": {"boss", "operator", "approver", "viewer"},
     "set_policy": {"boss", "operator"},
+    "list_alarms": {"boss", "operator", "approver", "viewer"},
+    "get_alarm": {"boss", "operator", "approver", "viewer"},
+    "alarm_events": {"boss", "operator", "approver", "viewer"},
+    "alert_status": {"boss", "operator", "approver", "viewer"},
+    "acknowledge_alarm": {"boss", "operator", "approver"},
+    "acknowledge_alarms": {"boss", "operator", "approver"},
     "stop_shop": {"boss", "operator", "approver", "pauser"},
     "open_breaker": {"boss", "operator", "approver", "pauser"},
     "half_open_breaker": {"boss", "operator", "approver"},
@@ -116,6 +122,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "decide_debt": {"way": "restock"},
     "ask_recall": {"sku": "no-such", "quantity": 1},
     "approve_proposal": {"digest": "0" * 64},
+    "acknowledge_alarms": {"until": 1},
     "stop_shop": {"reason": "\x00"},  # no reason: this shop is to go on
     "open_breaker": {"scope": "sku", "kind": "pause", "subject": "no-such"},
     "half_open_breaker": {"scope": "sku", "subject": "no-such", "reason": "why"},
@@ -136,6 +143,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 WITHOUT_ID = {
     "propose_exception", "approve_proposal", "withdraw_proposal", "quote", "drop_draft",
+    "acknowledge_alarm", "acknowledge_alarms",
     "check_draft", "half_open_breaker", "close_breaker", "drop_announcement",
 }  # fmt: skip
 SCOPED = [route for route in ROUTES if route.scope]
@@ -150,6 +158,7 @@ def call(house: House, route: Route, key: str) -> Answer:
         code=house.new_id("C"),
         proposal="0" * 32,
         name="x",
+        alarm="x",
         announcement="x",
     )
     if route.name in {"place_order", "record_sale"}:
@@ -163,7 +172,7 @@ def call(house: House, route: Route, key: str) -> Answer:
                          headers={"Content-Type": "application/x-ndjson"})  # fmt: skip
     if route.name == "availability":
         path += "?channel=web"
-    if route.name == "events":
+    if route.name in {"events", "alarm_events"}:
         return house.begin(path, key)
     if route.body is None:
         return house.ask(route.method, path, key=key)

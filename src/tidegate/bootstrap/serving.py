@@ -26,6 +26,7 @@ from tidegate.journal.archive import ArchivePolicy
 from tidegate.packed.doors import PackedDoors, require_short
 from tidegate.people.exchange import IdentityExchange
 from tidegate.stopping.service import Stopping
+from tidegate.watch.alerts.alarm_desk import AlarmDesk
 from tidegate.watch.heartbeat import Beat, read_beat, why_unwatched
 
 log = structlog.get_logger("tidegate.serving")
@@ -67,6 +68,9 @@ class DeskProcess:
         }
         self.views = {shop.name: bootstrap.open_views(shop) for shop in self.shops}
         policy = ArchivePolicy(settings.keep_entries, settings.segment_mib << 20)
+        self.alarms = {
+            shop.name: AlarmDesk(shop.paths.alerts, self.clock.now_ms) for shop in self.shops
+        }
         self.stops = {
             shop.name: Stopping(shop.desk, shop.paths.watch, self.clock.now_ms)
             for shop in self.shops
@@ -98,6 +102,7 @@ class DeskProcess:
                 shop.name, shop.desk, self.exchanges[shop.name], self.views[shop.name],
                 self.prices[shop.name], self.stops[shop.name], self._beat(shop),
                 self.channels[shop.name],
+                alarms=self.alarms[shop.name],
             )
             for shop in self.shops
         ]  # fmt: skip
@@ -145,6 +150,7 @@ class DeskProcess:
             await self.exchanges[shop.name].stop()
             await shop.desk.stop()
             self.stops[shop.name].close()
+            self.alarms[shop.name].close()
             shop.identity.close()
         if self._packed_doors is not None:
             await self._packed_doors.end()

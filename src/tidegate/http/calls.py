@@ -32,6 +32,7 @@ from tidegate.http.ports import Approvals, Clock, Desk, Exchange, Views
 from tidegate.http.texts import check_texts
 from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.stopping.service import Stopping
+from tidegate.watch.alerts.alarm_desk import AlarmDesk
 from tidegate.watch.heartbeat import Beat
 
 NOT_OURS = "it is not signed by a channel that is connected"
@@ -51,6 +52,7 @@ class ShopDoors:
     sales: OrderDoor
     prices: ShopPublishing | None = None  # None: this shop prices and publishes nothing
     stopping: Stopping | None = None
+    alarms: AlarmDesk | None = field(default=None, kw_only=True)
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
     channels: ChannelDoors | None = None  # None: nothing is connected here
 

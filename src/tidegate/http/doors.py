@@ -4,7 +4,7 @@ Opens nothing and reads no clock of its own: every part comes in.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidegate import __version__
 from tidegate.access.rate import RateLimit
@@ -17,6 +17,7 @@ from tidegate.http.orders_fast import OrderDoor
 from tidegate.http.ports import Access, Approvals, Clock, Desk, Exchange, Views
 from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.stopping.service import Stopping
+from tidegate.watch.alerts.alarm_desk import AlarmDesk
 from tidegate.watch.heartbeat import Beat
 
 NEW_IDS_PER_S = 50_000.0  # from one key
@@ -33,6 +34,7 @@ class ShopParts:
     views: Views
     prices: ShopPublishing | None = None
     stopping: Stopping | None = None
+    alarms: AlarmDesk | None = field(default=None, kw_only=True)
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
     channels: ShopChannels | None = None
 
@@ -73,5 +75,6 @@ def make_doors(
         made[shop.name] = ShopDoors(
             shop.name, shop.desk, shop.exchange, shop.views, orders, sales, shop.prices,
             shop.stopping, shop.beat, channels,
+            alarms=shop.alarms,
         )  # fmt: skip
     return Doors(made, gate, clock, counters, approvals, __version__)

@@ -1,6 +1,7 @@
 """The table of routes: what the application serves, the documents list and the tests go through."""
 
 from tidegate.http.calls import Route
+from tidegate.http.routes.alarms import ROUTES as ALARMS
 from tidegate.http.routes.breaker import ROUTES as BREAKER
 from tidegate.http.routes.calendar import ROUTES as CALENDAR
 from tidegate.http.routes.catalogue import ROUTES as CATALOGUE
@@ -15,6 +16,7 @@ from tidegate.http.routes.stock import ROUTES as STOCK
 from tidegate.http.routes.views import ROUTES as VIEWS
 
 ROUTES: tuple[Route, ...] = (
+    *ALARMS,
     *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *BREAKER, *CALENDAR, *SETTINGS, *PROMOTIONS,
     *CHANNELS, *VIEWS, *SERVICE,
 )  # fmt: skip
