@@ -20,6 +20,8 @@ RULES_WRITE = "rules:write"
 PAUSE_WRITE = "pause:write"
 RELEASE_WRITE = "release:write"
 FIGURES_READ = "figures:read"
+CONSENT_WRITE = "consent:write"  # what a person was shown and chose, as their channel tells it
+MESSAGES_WRITE = "messages:write"  # messages to persons, through the gate
 APPROVE = "approve"
 PRIVACY = "privacy"
 ADMIN = "admin"
@@ -30,6 +32,8 @@ MACHINE_SCOPES = READING | {
     SALES_WRITE,
     STOCK_WRITE,
     CATALOGUE_WRITE,
+    CONSENT_WRITE,
+    MESSAGES_WRITE,
     PAUSE_WRITE,  # stopping is never the dangerous direction
 }
 SCOPES = MACHINE_SCOPES | {RULES_WRITE, RELEASE_WRITE, APPROVE, PRIVACY, ADMIN}
@@ -56,9 +60,11 @@ ROLE_SCOPES: dict[Role, frozenset[str]] = {
         RULES_WRITE,
         PAUSE_WRITE,
         RELEASE_WRITE,
+        CONSENT_WRITE,
+        MESSAGES_WRITE,
     },
     Role.APPROVER: READING | {APPROVE, PAUSE_WRITE},
-    Role.PRIVACY_OFFICER: READING | {PRIVACY},
+    Role.PRIVACY_OFFICER: READING | {PRIVACY, CONSENT_WRITE, MESSAGES_WRITE},
     # Who hands out keys does not thereby set prices or approve them.
     Role.ADMINISTRATOR: READING | {ADMIN},
 }

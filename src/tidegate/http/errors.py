@@ -102,12 +102,23 @@ NOT_SIGNED = Kind(
     "not_signed", 1023, 401, False, "no channel's signature that counts", "缺少有效的渠道签名"
 )
 NOT_OPEN = Kind("not_open", 1024, 409, False, "this way is not open for it", "此方式对其不可用")
+NOT_LAWFUL = Kind(
+    "not_lawful", 1040, 409, False, "the law does not allow this now", "目前不具备合法依据"
+)
+NOTICE_INCOMPLETE = Kind(
+    "notice_incomplete", 1041, 422, False, "the notice lacks something that it must say",
+    "告知内容不完整",
+)  # fmt: skip
+KEY_REUSED = Kind(
+    "key_reused", 1042, 409, True, "this key stands for another message", "该键已用于另一条消息"
+)
 
 KINDS: tuple[Kind, ...] = (
     MALFORMED, NOT_AUTHENTICATED, NOT_PERMITTED, NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT,
     BODY_TOO_LARGE, URL_TOO_LONG, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, PERSONAL_DATA, ID_MISMATCH,
     RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, BUSY, UNDECIDED, UNREADY, EXPECTATION_FAILED,
     APPROVAL_NEEDED, NOT_PUBLISHABLE, BREAKER_OPEN, NOT_SIGNED, NOT_OPEN,
+    NOT_LAWFUL, NOTICE_INCOMPLETE, KEY_REUSED,
 )  # fmt: skip
 _BY_STATUS = {kind.status: kind for kind in reversed(KINDS)} | {503: BUSY, 409: APPROVAL_NEEDED}
 

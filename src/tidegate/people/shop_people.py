@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.journal.protocol import Journal
+from tidegate.people.consent.history import History
 from tidegate.people.consent.ledger import Ledger
 from tidegate.people.consent.questions import Questions
 from tidegate.people.consent.standing import FORGOTTEN_EVENT, Standing
@@ -30,6 +31,7 @@ class ShopPeople:
     notices: Notices
     standing: Standing
     questions: Questions
+    history: History
     ledger: Ledger
     gate: PeopleGate
     templates: Templates
@@ -47,15 +49,25 @@ def open_people(
     Raises what the journal raises.
     """
     notices, standing = Notices(pack), Standing()
-    templates = Templates(notices)
+    templates, history = Templates(notices), History()
     questions = Questions(pack.number("ask_open_hours") * HOUR_MS)
 
     def forget(recorded: Recorded) -> None:
         if recorded.event["kind"] == FORGOTTEN_EVENT:
             notices.forget(token_of(recorded.event["person"]))
 
-    folds = (notices.fold, standing.fold, questions.fold, templates.fold, forget, *more)
+    folds = (
+        notices.fold,
+        standing.fold,
+        questions.fold,
+        templates.fold,
+        history.fold,
+        forget,
+        *more,
+    )
     stream = PeopleStream(journal, owner, folds)
     ledger = Ledger(stream, notices, standing, questions)
     gate = PeopleGate(notices, standing, LocalMinutes(zone))
-    return ShopPeople(pack, stream, notices, standing, questions, ledger, gate, templates)
+    return ShopPeople(
+        pack, stream, notices, standing, questions, history, ledger, gate, templates
+    )  # fmt: skip

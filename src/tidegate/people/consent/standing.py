@@ -169,6 +169,15 @@ class Standing:
         place = Place(int(column.seq[row]), int(column.number[row]))
         return place if column.state[row] == State.GRANTED else None
 
+    def granted(self, purpose: str) -> npt.NDArray[np.uint64]:
+        """Everybody who agreed to a purpose and did not take it back, in order of token."""
+        column = self._consents.get(purpose)
+        if column is None:
+            return np.zeros(0, np.uint64)
+        state = column.state.tolist()
+        found = [one for one, row in tuple(self.rows.items()) if state[row] == State.GRANTED]
+        return np.array(sorted(found), np.uint64)
+
     def told_of(self, person: int) -> Iterator[tuple[str, State, Place, int]]:
         """Everything a person said: purpose, state, where it stands, when."""
         row = self.row_of(person)
