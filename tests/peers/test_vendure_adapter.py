@@ -18,7 +18,7 @@ from tidegate.channels.adapters.vendure_session import (
     credentials_of,
 )
 from tidegate.channels.feed_order import FeedOrder
-from tidegate.channels.ports import StockChange, Unanswered
+from tidegate.channels.ports import RefusedOutside, StockChange, Unanswered
 
 HOUR_MS = 3_600_000
 
@@ -282,3 +282,36 @@ def test_pages_go_on_where_they_were_though_an_order_changes_meanwhile(
             break
         page = adapter.orders.fetch(since_ms, until_ms, page.next_page)
     assert set(found) == set(codes)
+
+
+# -- prices and closing ----------------------------------------------------------------------------
+
+
+def test_a_price_is_told_while_no_promotion_applies_by_itself(
+    vendure: VendureShop, adapter: Vendure
+) -> None:
+    for sku in ("priced", "off-shelf"):
+        vendure.put_variant(sku, 5, price_fen=1_234)
+    adapter.stock.set_listed("off-shelf", listed=False)
+    vendure.put_promotion("for-members", coupon="MEMBER")
+    assert adapter.prices.read_prices(["priced", "off-shelf", "none"], 0) == {"priced": 1_234}
+    vendure.put_promotion("for-all", coupon="")
+    with pytest.raises(RefusedOutside, match="promotions are enabled"):
+        adapter.prices.read_prices(["priced"], 0)
+    adapter.stock.end_activity()
+    assert vendure.sql("SELECT count(*) FROM promotion WHERE enabled") == [(0,)]
+    assert adapter.prices.read_prices(["priced"], 0) == {"priced": 1_234}
+
+
+def test_an_order_is_closed_and_paid_back_once_unless_it_has_left(
+    vendure: VendureShop, adapter: Vendure
+) -> None:
+    variant = vendure.put_variant("closed", 5)
+    code, gone = (Buyer(vendure, f"closed{n}").buy(variant, 2) for n in range(2))
+    assert adapter.warehouse.push([gone]) == ["done"]
+    vendure.ship(gone)
+    for _ in range(2):
+        assert adapter.closer.close_orders([code, gone, "none"]) == ["done", "too_late", "refused"]
+    assert told(adapter, code).status == "cancelled"
+    assert vendure.sql("SELECT sum(total) FROM refund") == [(2_600,)]  # two units and the courier
+    assert adapter.stock.read(["closed"])["closed"].quantity == 3

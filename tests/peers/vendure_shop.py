@@ -68,6 +68,12 @@ class Asker:
         self._connection.close()
 
 
+def operation(code: str, **arguments: str) -> dict[str, object]:
+    """One of Vendure's configurable operations."""
+    found = [{"name": name, "value": value} for name, value in arguments.items()]
+    return {"code": code, "arguments": found}
+
+
 class VendureShop:
     """Context manager: the database and the shop, running. One at a time listens on `port`."""
 
@@ -214,6 +220,19 @@ class VendureShop:
             input={"firstName": "T", "lastName": "G", "emailAddress": user, "password": password,
                    "roleIds": [role]},
         )  # fmt: skip
+
+    def put_promotion(self, name: str, coupon: str) -> None:
+        """A tenth off every order; for who types the coupon's code, where there is one."""
+        texts = [{"languageCode": "en", "name": name}]
+        above = operation("minimum_order_amount", amount="1", taxInclusive="true")
+        tenth = operation("order_percentage_discount", discount="10")
+        made = self.admin.ask(
+            "mutation ($input: CreatePromotionInput!) {"
+            " createPromotion(input: $input) { __typename } }",
+            input={"enabled": True, "translations": texts, "conditions": [above],
+                   "actions": [tenth], **({"couponCode": coupon} if coupon else {})},
+        )  # fmt: skip
+        assert made["createPromotion"]["__typename"] == "Promotion", made
 
     def order_id(self, code: str) -> str:
         return str(self.sql('SELECT id FROM "order" WHERE code = %s', code)[0][0])

@@ -76,9 +76,9 @@ def key_of(paths: ShopPaths, channel: str) -> bytes:
 
 
 def vendure_ends(settings: Settings, served: ServedShop) -> Ends:
-    """A Vendure's three ends; its password is read when a session is opened."""
+    """A Vendure's ends; its password is read when a session is opened."""
     password_file = Path(settings.password_file)
     vendure = Vendure(
         settings.address, lambda: credentials_of(settings.user, password_file), served.now_ms
     )
-    return Ends(vendure.orders, vendure.stock, vendure.warehouse)
+    return Ends(vendure.orders, vendure.stock, vendure.warehouse, vendure.prices, vendure.closer)

@@ -1,20 +1,22 @@
 """The adapter for Vendure 3: a shop system that takes orders by itself, over its Admin API.
 
-Always: one session, one memory of what the feed told and one lock of the shelf for all three ends.
+Always: one session, one memory of what the feed told and one lock of the shelf for all its ends.
 Never: holds the password; it is read from its file when a session is opened.
 """
 
 from collections.abc import Callable
 
+from tidegate.channels.adapters.vendure_closing import VendureCloser
 from tidegate.channels.adapters.vendure_fulfilment import VendureWarehouse
 from tidegate.channels.adapters.vendure_on_the_way import OnTheWay
 from tidegate.channels.adapters.vendure_orders import Heard, VendureOrders
+from tidegate.channels.adapters.vendure_prices import VendurePrices
 from tidegate.channels.adapters.vendure_session import TIMEOUT_S, Credentials, Session
 from tidegate.channels.adapters.vendure_stock import Shelves, VendureStock
 
 
 class Vendure:
-    """Orders, stock and warehouse of one Vendure channel."""
+    """Orders, stock, warehouse, prices and closing of one Vendure channel."""
 
     def __init__(
         self,
@@ -29,3 +31,5 @@ class Vendure:
         self.orders = VendureOrders(session, heard, now_ms)
         self.stock = VendureStock(session, shelves, OnTheWay(session, heard, now_ms))
         self.warehouse = VendureWarehouse(session, shelves)
+        self.prices = VendurePrices(session)
+        self.closer = VendureCloser(session)

@@ -35,6 +35,10 @@ LOGIN = """mutation ($user: String!, $password: String!) {
 T = TypeVar("T")
 
 
+class NotAllowed(Unanswered):
+    """This user's role lacks a permission: whoever may give it reads what is needed."""
+
+
 class Credentials(NamedTuple):
     """Who asks. Printing it shows no password."""
 
@@ -140,7 +144,7 @@ class Session:
         if _is_forbidden(answer):
             answer = self._graphql(question, variables, self._opened(instead_of=identity))
         if _is_forbidden(answer):
-            raise Unanswered(f"Vendure: this user may not; its role needs {PERMISSIONS}")
+            raise NotAllowed(f"Vendure: this user may not; its role needs {PERMISSIONS}")
         if answer.errors:
             code = answer.errors[0].code or "no code"
             raise RefusedOutside(f"Vendure refused ({code})")

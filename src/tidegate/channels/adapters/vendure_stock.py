@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from tidegate.channels.adapters.vendure_on_the_way import OnTheWay
-from tidegate.channels.adapters.vendure_session import Session
+from tidegate.channels.adapters.vendure_session import NotAllowed, Session
 from tidegate.channels.ports import Pushed, RefusedOutside, Shown, StockChange, Unanswered
 
 PIECE_MAX = 50  # variants of one question: Vendure writes them one after the other
@@ -215,9 +215,7 @@ class VendureStock:
             for promotion in found["promotions"]["items"]:
                 wanted = {"id": promotion["id"], "enabled": False}
                 self._session.ask(END_PROMOTION, dict[str, Any], input=wanted)
-        except Unanswered as why:
-            if "may not" not in str(why):
-                raise
+        except NotAllowed:
             raise RefusedOutside("disable promotions by hand: Marketing, Promotions") from None
 
     # -- pieces ----------------------------------------------------------------------------------
