@@ -22,6 +22,7 @@ import pytest
 
 from tidegate import bootstrap
 from tidegate.access.roles import Role
+from tidegate.bootstrap.people import open_shop_people, people_doors
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
 from tidegate.engine.warm import warm
@@ -248,6 +249,7 @@ def issue_keys(access: bootstrap.Access) -> dict[str, str]:
         "web": machine("web", "orders:write", "orders:read", "stock:read", channel="web"),
         "tmall": machine("tmall", "sales:write", channel="tmall"),
         "pauser": machine("pauser", "pause:write"),
+        "front": machine("front", "consent:write", "messages:write"),
         "elsewhere": machine("elsewhere", "orders:write", "stock:write", shops="other"),
     }
     gone = people.create_machine("gone", boss).token
@@ -272,11 +274,19 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     stops = {
         name: Stopping(shops[name].desk, shops[name].paths.watch, clock.now_ms) for name in SHOPS
     }
+    people = {
+        name: open_shop_people(
+            name, shops[name].paths, shops[name].secrets, lambda: "Asia/Shanghai", clock.now_ms,
+            clock.monotonic_s,
+        )
+        for name in SHOPS
+    }  # fmt: skip
     doors = make_doors(
         [
             ShopParts(
                 name, shops[name].desk, exchanges[name], views[name], prices[name], stops[name],
                 alarms=AlarmDesk(shops[name].paths.alerts, clock.now_ms),
+                people=people_doors(people[name]),
             )
             for name in SHOPS
         ],
@@ -293,9 +303,11 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
             shops[name].desk.start()
             exchanges[name].start(shops[name].desk.storage.submit)
             prices[name].start()
+            people[name].sending.start()
 
     async def stop() -> None:
         for name in SHOPS:
+            await asyncio.to_thread(people[name].close)
             await prices[name].stop()
             await exchanges[name].stop()
             await shops[name].desk.stop()

@@ -13,6 +13,7 @@ import structlog
 
 from tidegate import bootstrap
 from tidegate.bootstrap.channels import open_shop_channels
+from tidegate.bootstrap.people import open_served_people, people_doors
 from tidegate.bootstrap.roles import ServeSettings
 from tidegate.bootstrap.upkeep import Upkeep
 from tidegate.bootstrap.watching import ensure_watch_key, stopper
@@ -92,6 +93,7 @@ class DeskProcess:
             )
             for shop in self.shops
         }
+        self.people = {shop.name: open_served_people(shop, self.clock) for shop in self.shops}
         self._packed: asyncio.AbstractServer | None = None
         self._packed_doors: PackedDoors | None = None
 
@@ -103,6 +105,7 @@ class DeskProcess:
                 self.prices[shop.name], self.stops[shop.name], self._beat(shop),
                 self.channels[shop.name],
                 alarms=self.alarms[shop.name],
+                people=people_doors(self.people[shop.name]),
             )
             for shop in self.shops
         ]  # fmt: skip
@@ -133,6 +136,7 @@ class DeskProcess:
             self.prices[shop.name].start()
             channels = self.channels[shop.name]
             channels.start()
+            self.people[shop.name].sending.start()
             self.stops[shop.name].stop_channels = stopper(channels)
         if self.settings.packed:
             await self._open_packed()
@@ -145,6 +149,8 @@ class DeskProcess:
         await self.upkeep.stop()
         for channels in self.channels.values():  # they ask the desk: they end before it
             await asyncio.to_thread(channels.stop)
+        for people in self.people.values():
+            await asyncio.to_thread(people.close)
         for shop in self.shops:
             await self.prices[shop.name].stop()
             await self.exchanges[shop.name].stop()

@@ -28,6 +28,7 @@ from tidegate.http.languages import Language, language_of
 from tidegate.http.metrics import Counters
 from tidegate.http.order_headers import OrderHeaders
 from tidegate.http.orders_fast import OrderDoor
+from tidegate.http.people_doors import PeopleDoors
 from tidegate.http.ports import Approvals, Clock, Desk, Exchange, Views
 from tidegate.http.texts import check_texts
 from tidegate.publishing.shop_publishing import ShopPublishing
@@ -55,6 +56,7 @@ class ShopDoors:
     alarms: AlarmDesk | None = field(default=None, kw_only=True)
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
     channels: ChannelDoors | None = None  # None: nothing is connected here
+    people: PeopleDoors | None = None  # None: no consents are kept here
 
 
 @dataclass

@@ -14,6 +14,7 @@ from tidegate.http.channel_doors import ChannelDoors
 from tidegate.http.gate import Gate
 from tidegate.http.metrics import Counters
 from tidegate.http.orders_fast import OrderDoor
+from tidegate.http.people_doors import PeopleDoors
 from tidegate.http.ports import Access, Approvals, Clock, Desk, Exchange, Views
 from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.stopping.service import Stopping
@@ -37,6 +38,7 @@ class ShopParts:
     alarms: AlarmDesk | None = field(default=None, kw_only=True)
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
     channels: ShopChannels | None = None
+    people: PeopleDoors | None = None
 
 
 def make_doors(
@@ -76,5 +78,6 @@ def make_doors(
             shop.name, shop.desk, shop.exchange, shop.views, orders, sales, shop.prices,
             shop.stopping, shop.beat, channels,
             alarms=shop.alarms,
+            people=shop.people,
         )  # fmt: skip
     return Doors(made, gate, clock, counters, approvals, __version__)

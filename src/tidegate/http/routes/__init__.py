@@ -8,6 +8,9 @@ from tidegate.http.routes.catalogue import ROUTES as CATALOGUE
 from tidegate.http.routes.channels import ROUTES as CHANNELS
 from tidegate.http.routes.operations import ROUTES as OPERATIONS
 from tidegate.http.routes.orders import ROUTES as ORDERS
+from tidegate.http.routes.people_consent import ROUTES as PEOPLE_CONSENT
+from tidegate.http.routes.people_messages import ROUTES as PEOPLE_MESSAGES
+from tidegate.http.routes.people_notices import ROUTES as PEOPLE_NOTICES
 from tidegate.http.routes.promotions import ROUTES as PROMOTIONS
 from tidegate.http.routes.service import ROUTES as SERVICE
 from tidegate.http.routes.settings import ROUTES as SETTINGS
@@ -18,5 +21,6 @@ from tidegate.http.routes.views import ROUTES as VIEWS
 ROUTES: tuple[Route, ...] = (
     *ALARMS,
     *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *BREAKER, *CALENDAR, *SETTINGS, *PROMOTIONS,
-    *CHANNELS, *VIEWS, *SERVICE,
+    *CHANNELS, *VIEWS,
+    *PEOPLE_NOTICES, *PEOPLE_CONSENT, *PEOPLE_MESSAGES, *SERVICE,
 )  # fmt: skip
