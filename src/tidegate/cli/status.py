@@ -48,7 +48,21 @@ def shop_line(shop: dict[str, Any]) -> str:
         f"{shop['shop']}: {how} (entry {shop['seq']}, epoch {shop['epoch']}, "
         f"{shop['inbox']} waiting, views {shop['views_lag_entries']} entries behind"
         f"{watch_words(shop)})"
+        f"{alarm_words(shop)}"
     )
+
+
+def alarm_words(shop: dict[str, Any]) -> str:
+    """Alarms that wait for a person, and why nobody is told of them."""
+    words = ""
+    waiting, failed = shop.get("alarms_unacknowledged", 0), shop.get("alerts_undelivered", 0)
+    if waiting:
+        words += f"; {waiting} alarms unacknowledged 未确认告警: `tidegate watch alarms`"
+    if failed:
+        words += f"; {failed} messages undelivered 未送达"
+    if shop.get("alerts_fault"):
+        words += f"; alerts 通知: {shop['alerts_fault']}"
+    return words
 
 
 def watch_words(shop: dict[str, Any]) -> str:
