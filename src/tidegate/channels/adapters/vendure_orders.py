@@ -15,7 +15,7 @@ from tidegate.channels.adapters.vendure_session import Session
 from tidegate.channels.feed_order import FeedLine, FeedOrder, FeedPage, Malformed, Status
 from tidegate.channels.ports import RefusedOutside, Unanswered
 
-PAGE_ORDERS = 100
+PAGE_ORDERS, PAGE_ORDERS_MIN = 500, 20  # smaller after a silence: large orders take their time
 SKEW_SEEN_MS = 2_000  # the Date header has whole seconds: less than this says nothing
 HEARD_MAX = 20_000
 ADDRESS_CHARS = 512
@@ -183,14 +183,13 @@ class VendureOrders:
         self._session = session
         self._heard = heard
         self._now_ms = now_ms
+        self._size = PAGE_ORDERS
 
     def fetch(self, since_ms: int, until_ms: int, page: str) -> FeedPage:
         """Placed orders that changed in [since, until). Raises Unanswered."""
         place = Place.of(page, since_ms)
-        try:
-            answer = self._session.ask(ORDERS, OrdersAnswer, options=_options(place, until_ms))
-        except RefusedOutside as why:
-            raise Unanswered(str(why)) from None
+        size = self._size
+        answer = self._asked(_options(place, until_ms, size))
         orders: list[FeedOrder] = []
         malformed: list[Malformed] = []
         moments: list[int] = []
@@ -202,8 +201,20 @@ class VendureOrders:
             except (msgspec.DecodeError, ValueError) as why:
                 malformed.append(Malformed(coded.code, str(why)[:160]))
         self._heard.add([order.number for order in orders])
-        next_page = place.after(moments) if len(moments) >= PAGE_ORDERS else ""
+        next_page = place.after(moments) if len(moments) >= size else ""
         return FeedPage(orders, malformed, next_page, self._server_now_ms())
+
+    def _asked(self, options: dict[str, object]) -> OrdersAnswer:
+        """A page; half as many orders are asked for after a silence, twice as many after none."""
+        try:
+            answer = self._session.ask(ORDERS, OrdersAnswer, options=options)
+        except RefusedOutside as why:
+            raise Unanswered(str(why)) from None
+        except Unanswered:
+            self._size = max(PAGE_ORDERS_MIN, self._size // 2)
+            raise
+        self._size = min(PAGE_ORDERS, self._size * 2)
+        return answer
 
     def _server_now_ms(self) -> int:
         """Vendure's clock, where it is clearly another than ours; 0 = as ours."""
@@ -239,10 +250,10 @@ def _feed_line(line: Line, placed: Placed) -> FeedLine:
     )
 
 
-def _options(place: Place, until_ms: int) -> dict[str, object]:
+def _options(place: Place, until_ms: int, size: int) -> dict[str, object]:
     window = {"start": iso(place.since_ms), "end": iso(max(place.since_ms, until_ms))}
     return {
-        "take": PAGE_ORDERS,
+        "take": size,
         "skip": place.skip,
         "sort": {"updatedAt": "ASC", "id": "ASC"},
         "filter": {"orderPlacedAt": {"isNull": False}, "updatedAt": {"between": window}},
