@@ -17,9 +17,9 @@ import pytest
 import structlog
 
 from tidegate import bootstrap
+from tidegate.bootstrap.served_vaults import DailyJob
 from tidegate.bootstrap.vault_copies import restore_keys
 from tidegate.bootstrap.vaults import (
-    DailyJob,
     KeyBackupPolicy,
     ShopVault,
     VaultNeeds,
@@ -88,8 +88,8 @@ class Store:
         self.shop.identity.set_period_end(self.shop.days() + LIMIT_DAYS)
         self.vault = open_shop_vault(
             VaultNeeds(
-                "tea", self.shop.paths, self.shop.identity, ToldGate(), self.clock.now_ms,
-                self.shop.days, self.shop.secrets.signing_key,
+                "tea", self.shop.paths, self.shop.identity, self.clock.now_ms, self.shop.days,
+                self.shop.secrets.signing_key, gate=ToldGate(),
             )
         )  # fmt: skip
         return self.vault

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.people.rights.answers import as_html
-from tidegate.people.rights.desk import RightsDesk, RightsRefused
+from tidegate.people.rights.desk import RightsDesk, RightsRefused, item_of
 from tidegate.people.rights.identity_check import CODE_TTL_MS
 from tidegate.people.rights.places import PlaceFailed
 from tidegate.people.rights.terms import EPOCH_ORDINAL, date_text, due_after, load_terms
@@ -69,7 +69,7 @@ def test_a_request_has_its_deadline_and_its_words_lie_in_the_vault(rights: Right
     request = rights.desk.open(OPERATOR, ANN, "delete", text="删除我的手机号 13812345678")
     assert (request.state, date_text(request.due_day)) == ("received", "2026-12-15")
     held = [one.name for one in rights.house.vault.reading.held(ANN)]
-    assert f"rights_text:{request.id}" in held
+    assert f"rights_text:{item_of(request.id)}" in held
     assert b"13812345678" not in (rights.folder / "rights.db").read_bytes()
     moved = [event for event in rights.house.events() if isinstance(event, RequestMoved)]
     assert [(event.request, event.kind, event.state) for event in moved] == [

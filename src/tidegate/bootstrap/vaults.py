@@ -6,22 +6,28 @@ gets its line.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tidegate.bootstrap.people import OpenPeople
+from tidegate.bootstrap.people_places import (
+    ConsentPlace,
+    MessagePlace,
+    collectors_of,
+    restriction_teller,
+)
 from tidegate.people.duties.store import Duties
-from tidegate.people.gate_port import Gate
+from tidegate.people.gate_port import ClosedGate, Gate
 from tidegate.people.identity import IdentityTable
 from tidegate.people.rights.desk import RightsDesk, RightsParts
 from tidegate.people.rights.identity_check import SeenByOperator
 from tidegate.people.rights.places import Place, Places
 from tidegate.people.rights.places_here import FilesPlace, IdentityPlace, TokensOnlyPlace
 from tidegate.people.rights.store import RightsStore
-from tidegate.people.vault.events import IdentitiesSwept, PersonShredded
+from tidegate.people.vault.events import PersonShredded
 from tidegate.people.vault.key_backups import KEEP_DAYS_MAX, KeyBackups, write_private
 from tidegate.people.vault.register import Register, load_register
 from tidegate.people.vault.root_key import open_root_key
@@ -40,7 +46,6 @@ RIGHTS_FILE = "rights.db"
 DUTIES_FILE = "duties.db"
 BACKUPS_FILE = "key-backups.json"
 COPIED = (CELLS_FILE, INDEX_FILE, RIGHTS_FILE, DUTIES_FILE)  # keys have backups of their own
-SYSTEM = 0  # the actor of the daily job
 
 
 class KeyBackupPolicy(msgspec.Struct, frozen=True):
@@ -76,12 +81,11 @@ class VaultNeeds:
     name: str
     paths: ShopPaths
     identity: IdentityTable
-    gate: Gate
     now_ms: Callable[[], int]
     today: Callable[[], int]
     signing_key: bytes
-    more_places: Sequence[Place] = ()
-    collectors: dict[str, Callable[[int], Any]] = field(default_factory=dict)
+    people: OpenPeople | None = None
+    gate: Gate | None = None  # the gate of `people` where none is named
 
 
 def register_of(paths: ShopPaths) -> Register:
@@ -105,7 +109,7 @@ def open_shop_vault(needs: VaultNeeds) -> ShopVault:
             needs.name, register_of(needs.paths), needs.now_ms, needs.today,
             lambda purpose: duties.is_assessed(purpose, needs.today()), mirrors_of(folder),
         )  # fmt: skip
-        vault = open_vault(folder, root, needs.gate, settings)
+        vault = open_vault(folder, root, gate_of(needs), settings)
     except BaseException:
         duties.close()
         requests.close()
@@ -113,13 +117,26 @@ def open_shop_vault(needs: VaultNeeds) -> ShopVault:
     forget_again(needs.identity, vault.buried)
     duties.begin(vault)
     signing = Ed25519PrivateKey.from_private_bytes(needs.signing_key)
-    rights = RightsDesk(
-        RightsParts(
-            vault, needs.identity, requests, places_of(needs), {"operator": SeenByOperator()},
-            needs.collectors, signing.sign,
-        )
+    parts = RightsParts(
+        vault, needs.identity, requests, places_of(needs), {"operator": SeenByOperator()},
+        sign=signing.sign,
     )  # fmt: skip
+    if needs.people is not None:
+        people = needs.people.people
+        needs.people.addresses.read_from(vault.reading)
+        parts = replace(
+            parts, collectors=collectors_of(people, needs.now_ms),
+            tell_restriction=restriction_teller(people, needs.now_ms),
+        )  # fmt: skip
+    rights = RightsDesk(parts)
     return ShopVault(needs.name, folder, vault, rights, requests, duties, KeyBackups(vault.parts))
+
+
+def gate_of(needs: VaultNeeds) -> Gate:
+    """What the vault asks; where nobody decides, everything is refused."""
+    if needs.gate is not None:
+        return needs.gate
+    return needs.people.people.gate if needs.people is not None else ClosedGate()
 
 
 def places_of(needs: VaultNeeds) -> Places:
@@ -130,6 +147,12 @@ def places_of(needs: VaultNeeds) -> Places:
         "publishing.db*", "fulfilment.db*", "people/*", "archive/*", "snapshots/*", "vault/*.db*",
     )  # fmt: skip
 
+    messages: list[Place] = []
+    consents: list[Place] = []
+    if needs.people is not None:
+        messages.append(MessagePlace(needs.people.port.outbox))
+        consents.append(ConsentPlace(needs.people.people, needs.now_ms))
+
     def written() -> list[Path]:
         return sorted(path for pattern in databases for path in paths.folder.glob(pattern))
 
@@ -137,9 +160,10 @@ def places_of(needs: VaultNeeds) -> Places:
         [
             FilesPlace("files of channels", lambda: [paths.folder / "channels"]),
             TokensOnlyPlace("databases, journal, archive", written),
-            *needs.more_places,
+            *messages,
             IdentityPlace(needs.identity),
-        ]
+        ],
+        consents,
     )
 
 
@@ -149,57 +173,6 @@ def forget_again(identity: IdentityTable, buried: Sequence[PersonShredded]) -> N
         tokens = [int(token, 16) for token in event.identity_tokens]
         if tokens:
             identity.forget(tokens, event.limit_end_day)
-
-
-# -- the daily job ---------------------------------------------------------------------------------
-
-
-class DailyJob:
-    """Ends of purposes, index, backups of keys, certificates: once a day, in pieces."""
-
-    def __init__(self, shop: ShopVault, breathe: Callable[[], None]) -> None:
-        self._shop = shop
-        self._breathe = breathe
-        self._done_day = -1
-        self._swept_day = -1
-
-    def step(self) -> None:
-        """Do it if it was not done today. What it raises leaves the rest for the next time."""
-        parts = self._shop.vault.parts
-        today = parts.today()
-        self._back_up()
-        if today == self._done_day:
-            return
-        while self._shop.vault.erasing.retain(SYSTEM).more:
-            self._breathe()
-        is_clear = self._shop.vault.erasing.clear()
-        self._shop.backups.expire()
-        self._breathe()
-        self._shop.rights.complete()
-        for file in (parts.keys, parts.cells, parts.index):
-            file.advance(parts.stream.head.seq)
-        if is_clear:
-            self._done_day = today
-
-    def _back_up(self) -> None:
-        policy = key_backup_policy(self._shop.folder)
-        if policy is not None and self._shop.backups.is_due():
-            self._shop.backups.make(SYSTEM, Path(policy.folder), policy.days)
-
-    def note_swept(self, day: int, deleted: int) -> None:
-        """Put on record that keyed hashes died because their period was over."""
-        if day > self._swept_day and deleted:
-            parts = self._shop.vault.parts
-            parts.stream.append(IdentitiesSwept(parts.now_ms(), "", "", day, deleted))
-        self._swept_day = max(day, self._swept_day)
-
-    def remark(self) -> str:
-        """What people should know: requests whose last day is near or over."""
-        overdue = self._shop.rights.overdue()
-        late = sum(1 for one in overdue if one.days_left < 0)
-        if not overdue:
-            return ""
-        return f"requests of persons: {late} late, {len(overdue) - late} due within 3 days"
 
 
 def key_backup_policy(folder: Path) -> KeyBackupPolicy | None:

@@ -9,6 +9,7 @@ This module never decides who operates: `access` does.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from tidegate.people.canonical import canonical
@@ -35,7 +36,8 @@ OPEN_STATES = (RECEIVED, IDENTIFIED)
 ASKERS = ("self", "kin", "guardian", "agent")
 KIN_MAY = ("access", "copy", "correct", "delete")  # Art. 49
 TEXT_CHARS_MAX = 2_000
-ID_BYTES = 8
+ID_BYTES = 16
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class RightsRefused(Exception):
@@ -66,6 +68,7 @@ class RightsParts:
     checks: Mapping[str, IdentityCheck]  # by the name of the way
     collectors: Mapping[str, Callable[[int], Any]] = field(default_factory=dict)
     sign: Callable[[bytes], bytes] | None = None
+    tell_restriction: Callable[[int, bool], None] = lambda _person, _is_restricted: None
     random_bytes: Callable[[int], bytes] = os.urandom
     terms: Terms = field(default_factory=load_terms)
 
@@ -84,11 +87,13 @@ class RightsDesk:
     # -- in --------------------------------------------------------------------------------------
 
     def open(
-        self, actor: int, person: int, kind: str, *, asked_by: str = "self", text: str = ""
-    ) -> Request:
+        self, actor: int, person: int, kind: str, *, asked_by: str = "self", text: str = "",
+        request_id: str = "",
+    ) -> Request:  # fmt: skip
         """Take a request in; its deadline runs from today. `kin.delete`: next of kin ask for that.
 
-        Raises RightsRefused for a kind that there is not. The text is sealed in the vault.
+        The same id again is the request that there is. Raises RightsRefused for a kind that there
+        is not, or an id that is another request's. The text is sealed in the vault.
         """
         base, _, wanted = kind.partition(".")
         term = self._parts.terms.kinds.get(base)
@@ -98,16 +103,26 @@ class RightsDesk:
             raise RightsRefused("unknown_asker", f"who asks is one of {', '.join(ASKERS)}")
         if person <= 0 or len(text) > TEXT_CHARS_MAX:
             raise RightsRefused("malformed", f"a person's token, and {TEXT_CHARS_MAX} characters")
+        there = self._parts.store.get(request_id) if request_id else None
+        if there is not None:
+            if (there.person, there.kind) != (person, kind):
+                raise RightsRefused("id_reused", "this id is another request's")
+            return there
         today, now_ms = self._vault.parts.today(), self._vault.parts.now_ms()
         request = Request(
-            self._parts.random_bytes(ID_BYTES).hex(), person, kind, asked_by, now_ms, today,
+            request_id or self._new_id(), person, kind, asked_by, now_ms, today,
             due_after(today, term.working_days).day, RECEIVED,
         )  # fmt: skip
         self._move(request, actor, "")
         if text:
-            words = NewValue("rights_text", text, (RIGHTS,), request.id)
+            words = NewValue("rights_text", text, (RIGHTS,), item_of(request.id))
             self._vault.writing.store(actor, person, [words])
         return request
+
+    def _new_id(self) -> str:
+        """Letters only: an id that could be taken for a number is refused in URLs."""
+        drawn = self._parts.random_bytes(ID_BYTES)
+        return "".join(_LETTERS[byte % len(_LETTERS)] for byte in drawn)
 
     def kinds(self) -> list[str]:
         """What may be asked for."""
@@ -183,6 +198,7 @@ class RightsDesk:
             self._vault.writing.restrict(actor, request.person, f"request {request.id}")
         else:
             self._vault.writing.lift(actor, request.person, f"request {request.id}")
+        self._parts.tell_restriction(request.person, action_of(request) == "restrict")
         return self._end(request, actor, DONE, {})
 
     def answer(self, actor: int, request_id: str, text: str) -> Request:
@@ -216,6 +232,7 @@ class RightsDesk:
                 "" if is_clear else "a reader kept a log open: the daily job cuts it",
             )
         )  # fmt: skip
+        outcomes += self._parts.places.finish(subject, f"request {request.id}")
         document, after_day = self.certifier.deletion(request, erased, outcomes, limit_end_day)
         return self._end(request, actor, DONE, document, after_day=after_day)
 
@@ -305,6 +322,11 @@ class RightsDesk:
         )  # fmt: skip
         self._parts.store.move(request, actor, parts.now_ms(), why)
         return request
+
+
+def item_of(request_id: str) -> str:
+    """What the vault files a request's words under."""
+    return sha256(request_id.encode()).hexdigest()[:16]
 
 
 def action_of(request: Request) -> str:

@@ -65,11 +65,17 @@ class Place(Protocol):
 
 
 class Places:
-    """All of them, in the order in which they are emptied: the vault, which knows values, last."""
+    """All of them, in the order in which they are emptied.
 
-    def __init__(self, places: Sequence[Place]) -> None:
-        self._places = tuple(places)
-        names = [place.name for place in places]
+    The vault, which knows values, comes after these, and `after` when it is empty: what
+    the gate knows goes last, because a gate that knows nobody lets nobody read.
+    """
+
+    def __init__(self, places: Sequence[Place], after: Sequence[Place] = ()) -> None:
+        self._before = tuple(places)
+        self._after = tuple(after)
+        self._places = (*places, *after)
+        names = [place.name for place in self._places]
         assert len(set(names)) == len(names), "each place once"
 
     def __iter__(self) -> Iterator[Place]:
@@ -85,5 +91,9 @@ class Places:
         return {place.name: place.find(subject) for place in self._places}
 
     def erase(self, subject: Subject, why: str) -> list[Outcome]:
-        """Empty them all. Raises PlaceFailed at the first that fails: the rest is done again."""
-        return [place.erase(subject, why) for place in self._places]
+        """Empty all before the vault. Raises PlaceFailed at the first that fails: begin again."""
+        return [place.erase(subject, why) for place in self._before]
+
+    def finish(self, subject: Subject, why: str) -> list[Outcome]:
+        """Empty those that come after the vault. Raises PlaceFailed: begin again."""
+        return [place.erase(subject, why) for place in self._after]
