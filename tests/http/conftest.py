@@ -23,6 +23,8 @@ import pytest
 from tidegate import bootstrap
 from tidegate.access.roles import Role
 from tidegate.bootstrap.people import open_shop_people, people_doors
+from tidegate.bootstrap.served_vaults import person_doors
+from tidegate.bootstrap.vaults import VaultNeeds, open_shop_vault
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
 from tidegate.engine.warm import warm
@@ -281,12 +283,22 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
         )
         for name in SHOPS
     }  # fmt: skip
+    vaults = {
+        name: open_shop_vault(
+            VaultNeeds(
+                name, shops[name].paths, shops[name].identity, clock.now_ms, shops[name].days,
+                shops[name].secrets.signing_key, people[name],
+            )
+        )
+        for name in SHOPS
+    }  # fmt: skip
     doors = make_doors(
         [
             ShopParts(
                 name, shops[name].desk, exchanges[name], views[name], prices[name], stops[name],
                 alarms=AlarmDesk(shops[name].paths.alerts, clock.now_ms),
                 people=people_doors(people[name]),
+                persons=person_doors(vaults[name]),
             )
             for name in SHOPS
         ],
@@ -308,6 +320,7 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     async def stop() -> None:
         for name in SHOPS:
             await asyncio.to_thread(people[name].close)
+            await asyncio.to_thread(vaults[name].close)
             await prices[name].stop()
             await exchanges[name].stop()
             await shops[name].desk.stop()

@@ -14,7 +14,8 @@ from tidegate.http.routes import ROUTES
 House = Any  # conftest.py has the class
 
 NAMES = {"shop": "own", "channel": "web", "id": "X-1", "code": "X-1", "name": "busy",
-         "proposal": "0" * 32, "alarm": "x"}  # fmt: skip
+         "proposal": "0" * 32, "alarm": "x", "person": "a" * 16, "right": "none",
+         "kind": "paper", "version": "1"}  # fmt: skip
 OTHER_METHODS = {"GET": "DELETE", "POST": "PATCH", "PUT": "PATCH"}
 
 

@@ -108,6 +108,16 @@ ALLOWED = {
     "link_guardian": {"boss"},
     "settle_consents": {"boss"},
     "put_template": {"boss"},
+    **{name: {"boss", "operator"} for name in ("person", "put_fields")},
+    **{
+        name: {"boss"}
+        for name in (
+            "find_person", "read_fields", "held", "open_request", "list_requests", "get_request",
+            "show_data", "identify_request", "refuse_request", "withdraw_request",
+            "restrict_person", "correct_data", "answer_request", "delete_person", "file_document",
+            "approve_document", "list_documents", "inspection",
+        )
+    },
     **{name: {"boss", "operator"} for name in ("list_templates", "list_messages")},
     **{name: {"boss", "operator"} for name in ("send_message", "push_message", "resolve_message")},
 }
@@ -185,6 +195,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "correct_data": {"values": [{"field": "phone", "value": "1", "purposes": ["no.such"]}]},
     "answer_request": {"text": "so"},
     "file_document": {"name": "x", "document": {}},
+    "person": PERSON,
+    "find_person": {"field": "phone", "value": "13800138000", "purpose": "no.such"},
+    "put_fields": {"values": [{"field": "phone", "value": "1", "purposes": ["no.such"]}]},
+    "read_fields": {"fields": ["phone"], "purpose": "no.such"},
+    "open_request": {"person": "a" * 15 + "b", "kind": "no-such"},
+    "identify_request": {"way": "operator", "proof": "none"},
+    "refuse_request": {"ground": "none", "reason": "why"},
+    "correct_data": {"values": [{"field": "phone", "value": "1", "purposes": ["no.such"]}]},
+    "answer_request": {"text": "so"},
+    "file_document": {"name": "x", "document": {}},
     "put_template": {
         "document": {
             "template": "t", "kind": "transactional", "purpose": "no.such", "channels": ["sms"],
@@ -200,6 +220,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 WITHOUT_ID = {
+    "person", "find_person", "put_fields", "read_fields", "identify_request", "refuse_request",
+    "correct_data", "answer_request", "delete_person", "file_document",
     "show_choices", "consent_receipt", "may",
     "propose_exception", "approve_proposal", "withdraw_proposal", "quote", "drop_draft",
     "acknowledge_alarm", "acknowledge_alarms",
@@ -220,6 +242,10 @@ def call(house: House, route: Route, key: str) -> Answer:
         alarm="x",
         announcement="x",
         notice="x",
+        person="a" * 15 + "b",
+        right="none",
+        kind="paper",
+        version="1",
         template="x",
         number="0",
     )

@@ -15,6 +15,7 @@ from tidegate import bootstrap
 from tidegate.bootstrap.channels import open_shop_channels
 from tidegate.bootstrap.people import open_served_people, people_doors
 from tidegate.bootstrap.roles import ServeSettings
+from tidegate.bootstrap.served_vaults import open_served_vault, person_doors
 from tidegate.bootstrap.upkeep import Upkeep
 from tidegate.bootstrap.watching import ensure_watch_key, stopper
 from tidegate.desk.clock import SystemClock
@@ -94,6 +95,10 @@ class DeskProcess:
             for shop in self.shops
         }
         self.people = {shop.name: open_served_people(shop, self.clock) for shop in self.shops}
+        self.vaults = {
+            shop.name: open_served_vault(shop, self.people[shop.name], self.clock, self.upkeep)
+            for shop in self.shops
+        }
         self._packed: asyncio.AbstractServer | None = None
         self._packed_doors: PackedDoors | None = None
 
@@ -106,6 +111,7 @@ class DeskProcess:
                 self.channels[shop.name],
                 alarms=self.alarms[shop.name],
                 people=people_doors(self.people[shop.name]),
+                persons=person_doors(self.vaults[shop.name]),
             )
             for shop in self.shops
         ]  # fmt: skip
@@ -151,6 +157,8 @@ class DeskProcess:
             await asyncio.to_thread(channels.stop)
         for people in self.people.values():
             await asyncio.to_thread(people.close)
+        for vault in self.vaults.values():  # messages read it: it ends after them
+            await asyncio.to_thread(vault.close)
         for shop in self.shops:
             await self.prices[shop.name].stop()
             await self.exchanges[shop.name].stop()

@@ -29,6 +29,7 @@ from tidegate.http.metrics import Counters
 from tidegate.http.order_headers import OrderHeaders
 from tidegate.http.orders_fast import OrderDoor
 from tidegate.http.people_doors import PeopleDoors
+from tidegate.http.person_doors import PersonDoors
 from tidegate.http.ports import Approvals, Clock, Desk, Exchange, Views
 from tidegate.http.texts import check_texts
 from tidegate.publishing.shop_publishing import ShopPublishing
@@ -57,6 +58,7 @@ class ShopDoors:
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
     channels: ChannelDoors | None = None  # None: nothing is connected here
     people: PeopleDoors | None = None  # None: no consents are kept here
+    persons: PersonDoors | None = None  # None: no vault is kept here
 
 
 @dataclass

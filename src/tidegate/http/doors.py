@@ -15,6 +15,7 @@ from tidegate.http.gate import Gate
 from tidegate.http.metrics import Counters
 from tidegate.http.orders_fast import OrderDoor
 from tidegate.http.people_doors import PeopleDoors
+from tidegate.http.person_doors import PersonDoors
 from tidegate.http.ports import Access, Approvals, Clock, Desk, Exchange, Views
 from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.stopping.service import Stopping
@@ -39,6 +40,7 @@ class ShopParts:
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
     channels: ShopChannels | None = None
     people: PeopleDoors | None = None
+    persons: PersonDoors | None = None
 
 
 def make_doors(
@@ -79,5 +81,6 @@ def make_doors(
             shop.stopping, shop.beat, channels,
             alarms=shop.alarms,
             people=shop.people,
+            persons=shop.persons,
         )  # fmt: skip
     return Doors(made, gate, clock, counters, approvals, __version__)

@@ -22,6 +22,7 @@ from tidegate.http.errors import (
     Problem,
 )
 from tidegate.http.people_faults import people_problem
+from tidegate.http.vault_faults import vault_problem
 from tidegate.people.exchange import ExchangeBusy
 from tidegate.people.identity import IdentityUnavailable
 from tidegate.people.normalise import IdentityMalformed
@@ -59,7 +60,7 @@ def as_problem(error: BaseException) -> Problem:
         return Problem(UNREADY, str(error), retry_after_s=_RETRY_LATER_S)
     if isinstance(error, IdentityMalformed):
         return Problem(UNPROCESSABLE, f"buyer: {error}")
-    known = publishing_problem(error) or people_problem(error)
+    known = publishing_problem(error) or people_problem(error) or vault_problem(error)
     if known is not None:
         return known
     # Without its text: a message may quote what was being worked on.

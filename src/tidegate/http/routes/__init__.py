@@ -11,6 +11,8 @@ from tidegate.http.routes.orders import ROUTES as ORDERS
 from tidegate.http.routes.people_consent import ROUTES as PEOPLE_CONSENT
 from tidegate.http.routes.people_messages import ROUTES as PEOPLE_MESSAGES
 from tidegate.http.routes.people_notices import ROUTES as PEOPLE_NOTICES
+from tidegate.http.routes.people_rights import ROUTES as PEOPLE_RIGHTS
+from tidegate.http.routes.people_vault import ROUTES as PEOPLE_VAULT
 from tidegate.http.routes.promotions import ROUTES as PROMOTIONS
 from tidegate.http.routes.service import ROUTES as SERVICE
 from tidegate.http.routes.settings import ROUTES as SETTINGS
@@ -22,5 +24,6 @@ ROUTES: tuple[Route, ...] = (
     *ALARMS,
     *ORDERS, *OPERATIONS, *CATALOGUE, *STOCK, *SHOP, *BREAKER, *CALENDAR, *SETTINGS, *PROMOTIONS,
     *CHANNELS, *VIEWS,
-    *PEOPLE_NOTICES, *PEOPLE_CONSENT, *PEOPLE_MESSAGES, *SERVICE,
+    *PEOPLE_NOTICES, *PEOPLE_CONSENT, *PEOPLE_MESSAGES,
+    *PEOPLE_VAULT, *PEOPLE_RIGHTS, *SERVICE,
 )  # fmt: skip
