@@ -64,6 +64,8 @@ def back_up(root: Path, destination: Path, progress: Progress) -> list[dict[str,
             copy_database(there.publishing, copy.publishing)
         if there.channels.exists():
             copy_database(there.channels, copy.channels)
+        if there.watch.exists():
+            copy_database(there.watch, copy.watch)
         back_up_vault(name, there, copy, progress)
         done.append(
             {"shop": name, "seq": copied.head.seq, "hash": copied.head.hash.hex(),
@@ -91,6 +93,9 @@ def restore(
         heard = source.shop(name).channels
         if heard.exists() and not shop.channels.exists():
             copy_database(heard, shop.channels)
+        latch = source.shop(name).watch
+        if latch.exists() and not shop.watch.exists():
+            copy_database(latch, shop.watch)
         if secrets is not None and not shop.secrets.exists():
             copy_secrets(secrets / name, shop.secrets, store=root)
         if secrets is not None:

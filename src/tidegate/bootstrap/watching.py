@@ -13,7 +13,6 @@ from tidegate.access.operators import AccessRefused
 from tidegate.access.roles import CATALOGUE_READ, PAUSE_WRITE
 from tidegate.access.store import HOUSE
 from tidegate.bootstrap.shops import Access
-from tidegate.channels.connection import connections, set_stopped
 from tidegate.channels.running import ShopChannels
 from tidegate.desk.clock import SystemClock
 from tidegate.followers.watch_process import run_watch
@@ -56,8 +55,7 @@ def ensure_watch_key(access: Access, shop: str, path: Path) -> None:
 def stopper(channels: ShopChannels) -> StopChannels:
     """Begins the stop ladder of every channel that is connected."""
 
-    def stop(_reason: str, _actor: int) -> None:
-        for one in connections(channels.ledger):
-            set_stopped(channels.ledger, one.channel, stopped=True)
+    def stop(reason: str, actor: int) -> None:
+        channels.stop_all(reason, f"{actor:016x}")
 
     return stop
