@@ -62,7 +62,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "console": (*EDGE, "http"),
     "packed": EDGE,
     "imports": (*EDGE, "channels"),
-    "cli": (*EDGE, "bench", "channels", "demo", "http", "imports", "packed", "watch"),
+    "cli": (*EDGE, "bench", "channels", "demo", "http", "imports", "incident", "packed", "watch"),
     "demo": (*EDGE, "http", "imports", "testing"),
     # These measure and break the parts themselves.
     "bench": (EVERYTHING,),
