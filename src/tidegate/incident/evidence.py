@@ -1,7 +1,7 @@
 """A stretch of a journal as columns: every order, line, operation and command, each at its place.
 
 Always: the same entries give the same columns, and the last entry's hash says which they were.
-Never: a repeat counts as an order; a price or floor is another than the one in force at the decision.
+Never: a repeat counts as an order; a price or floor is not the one in force at the decision.
 """
 
 from collections.abc import Iterable
