@@ -179,6 +179,15 @@ def test_a_sale_that_the_feed_has_not_told_is_left_room_for(
     assert adapter.stock.read(["untold"])["untold"].quantity == 1
 
 
+def test_a_shelf_below_nothing_is_nothing(vendure: VendureShop, adapter: Vendure) -> None:
+    vendure.put_variant("below", 2)
+    vendure.update_variant("below", outOfStockThreshold=5, useGlobalOutOfStockThreshold=False)
+    assert adapter.stock.read(["below"])["below"].quantity == 0
+    assert adapter.stock.push([set_to("below", 0)]) == ["done"]
+    assert adapter.stock.push([set_to("below", 1)]) == ["done"]
+    assert vendure.saleable("below") == 1
+
+
 def test_a_variant_that_vendure_did_not_count_is_counted(
     vendure: VendureShop, adapter: Vendure
 ) -> None:

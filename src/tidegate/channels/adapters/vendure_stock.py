@@ -237,7 +237,7 @@ class VendureStock:
                 if variant is None:
                     answers.append("refused")
                     continue
-                now = variant.saleable(shelf.tracking)
+                now = max(0, variant.saleable(shelf.tracking))
                 quantity = change.quantity
                 if quantity > now:
                     room = now if coming is None else quantity - coming[change.item]
