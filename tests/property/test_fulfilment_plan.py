@@ -12,7 +12,7 @@ counts = st.integers(-1, 4)
 sites = st.lists(
     st.builds(
         Site, st.sampled_from("abcdef"), st.integers(0, 2), st.integers(0, 3),
-        st.fixed_dictionaries({sku: counts for sku in SKUS}),
+        st.fixed_dictionaries(dict.fromkeys(SKUS, counts)),
     ),
     max_size=5, unique_by=lambda site: site.code,
 )  # fmt: skip
