@@ -98,6 +98,23 @@ def test_the_marketplace_s_debt_is_the_naive_count_and_releases_stay_within_stoc
     assert market["released_orders"] + sum(market["held_by_reason"].values()) == market["sales"]
 
 
+def test_a_marketplace_that_sells_on_without_a_feed_makes_debts_and_sends_nothing_wrong(
+    played: tuple[str, dict[str, object]],
+) -> None:
+    said = played[1]["stalled"]
+    stock, sold, released = said["stock"], said["sold"], said["released"]  # type: ignore[index]
+    assert stock == {"lantern": 400, "teapot": 200}
+    assert released == {item: min(sold[item], units) for item, units in stock.items()}
+    owed = sold["teapot"] - stock["teapot"]
+    assert owed > 0
+    assert (said["debt_units"], said["debt_units_naive"]) == (owed, owed)  # type: ignore[index]
+    assert (said["held_orders"], said["debt_orders"], said["late_orders"]) == (owed, owed, 0)  # type: ignore[index]
+    shown = [second["lantern"] for second in said["shown"]]  # type: ignore[index]
+    assert (shown[0], shown[-1]) == (400, 0), "what is granted shrinks by itself"
+    assert sold["lantern"] < stock["lantern"]
+    assert f"{owed} orders on hold, {owed} debts for {owed} units" in played[0]
+
+
 def test_the_observer_would_have_opened_at_the_third_order(
     played: tuple[str, dict[str, object]],
 ) -> None:

@@ -26,6 +26,8 @@ from tidegate.demo.result import GuardSaid, Kill, NightResult, erp_runs
 from tidegate.demo.server import Server
 from tidegate.demo.shops import MARKETPLACE, OWN, PROMOTION, Shops, approved_units
 from tidegate.demo.stage import Stage
+from tidegate.demo.stalled import Stalled
+from tidegate.demo.stalled_figures import StalledFeed
 
 FLOOR_MS: Final = 120_000  # so long the floor refuses everybody; then two people approve
 KILL_AT: Final = 0.5  # share of the crowd's attempts answered when the server is killed
@@ -44,6 +46,7 @@ class Night:
         self.crowd = crowd
         self.stage = stage
         self.shops = Shops(folder, crowd)
+        self.stalled = Stalled(folder, self.shops.store, crowd.seed)
         self.midnight_ms = 0
         self.kill_ms = 0
         self.case = Case(crowd_file=str(folder / "crowd.npz"))
@@ -84,9 +87,11 @@ class Night:
                 subprocess.run([sys.executable, "-m", kernel], check=False)
         with self.stage.act("the server starts on an empty store", "启动服务器"):
             self.shops.make_store()
+            self.stalled.make()
             self.server.start()
         with self.stage.act("two shops open: catalogue, stock, limits, keys", "两店开业"):
             self.shops.open_both()
+            self.stalled.open(self.shops.person_api)
         # The half hour is moved to end now: orders older than a day would be refused.
         self.midnight_ms = int(time.time() * 1000) - 30 * 60 * 1000
 
@@ -237,6 +242,10 @@ class Night:
             watch(fleet.run(watch))
         self.case.release_answers = fleet.answers
 
+    def feed_stalls(self) -> StalledFeed:
+        """A marketplace goes on selling while nothing is heard of it."""
+        return self.stalled.play(self.shops.person_api, self.stage)
+
     def judge(self) -> Verdict:
         """Hand everything to the judge's process. Raises JudgeFailed."""
         path = self.folder / "case.json"
@@ -284,8 +293,10 @@ def play(folder: Path, seed: int, scale: float, console: Console) -> NightResult
         night.repeat_after_kill()
         night.marketplace_reports()
         night.releases_are_asked()
+        stalled = night.feed_stalls()
     finally:
         night.shops.close()
+        night.stalled.close()
     verdict = night.judge()
     return NightResult(
         seed=seed,
@@ -298,7 +309,8 @@ def play(folder: Path, seed: int, scale: float, console: Console) -> NightResult
         refused_by_floor_first=refused_first,
         kill=kill,
         guard=guard,
+        stalled=stalled,
         opening=observe(crowd, map(Path, night.case.sales_answers)),
         acts=stage.acts,
-        faults=verdict.faults(),
+        faults=verdict.faults() + stalled.faults(),
     )

@@ -17,6 +17,7 @@ from tidegate.demo.crowd import ASSUMPTIONS, PRODUCTS, Crowd, CrowdFigures
 from tidegate.demo.erp_model import ErpOutcome, ErpParameters, simulate
 from tidegate.demo.judge import MarketplaceShop, OwnShop, Verdict
 from tidegate.demo.observer import Opening
+from tidegate.demo.stalled_figures import StalledFeed
 
 
 class Kill(msgspec.Struct, kw_only=True, frozen=True):
@@ -75,6 +76,7 @@ class NightResult(msgspec.Struct, kw_only=True):
     kill: Kill
     opening: Opening | None
     guard: GuardSaid | None = None
+    stalled: StalledFeed | None = None
     acts: list[Act]
     faults: list[str]
 

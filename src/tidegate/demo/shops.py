@@ -52,14 +52,14 @@ class Shops:
 
     def __init__(self, folder: Path, crowd: Crowd) -> None:
         self._folder = folder
-        self._store = folder / "store"
+        self.store = folder / "store"
         self._crowd = crowd
         self._keys: dict[str, str] = {}
         self._people: list[str] = []  # keys of the two who approve
         self._exceptions: dict[str, tuple[str, ...]] = {}
         self._checks: dict[str, str] = {}  # digest of what the guard was asked, by shop
         port = free_port()
-        arguments = ("serve", "--store", str(self._store), "--host", HOST, "--port", str(port))
+        arguments = ("serve", "--store", str(self.store), "--host", HOST, "--port", str(port))
         self.server = Server(arguments, port, folder / "server.log")
 
     def exceptions(self, shop: str) -> tuple[str, ...]:
@@ -79,11 +79,16 @@ class Shops:
         """The key of the first of the two people."""
         return self._people[0]
 
+    @property
+    def person_api(self) -> ShopApi:
+        """Calls with that key."""
+        return self._api(self.person_key)
+
     def make_store(self) -> None:
         """A store with two shops, two people who approve, and a key a channel."""
 
         def tidegate(*arguments: str) -> dict[str, str]:
-            return command_line(*arguments, "--store", str(self._store))
+            return command_line(*arguments, "--store", str(self.store))
 
         first = tidegate("init", "--administrator", FIRST_PERSON)
         by = ("--as", FIRST_PERSON)
