@@ -7,9 +7,12 @@ from tidegate.people.filter import clean
 from tidegate.watch.alarm_store import AlarmStore, close_alarms_of
 from tidegate.watch.alarms import PAUSE_SKU, Alarm
 from tidegate.watch.alerts.alerting import Alerting
+from tidegate.watch.alerts.outbox import Outbox
 from tidegate.watch.alerts.ports import Delivery, Letter, WatchAlarms
 from tidegate.watch.alerts.recipients import write_recipients
 from tidegate.watch.watch_file import WatchFile
+
+__all__ = ["AlertsHouse", "Outbox"]
 
 MINUTE_S = 60.0
 TUESDAY_MS = 1_793_066_400_000  # 27 October 2026, 10:00 in Shanghai
