@@ -103,6 +103,44 @@ def test_a_malformed_file_ends_with_2_its_line_and_its_mend(
     assert json.loads(as_json.stdout)["verdict"] == "malformed"
 
 
+@pytest.mark.parametrize(("table", "why"), [
+    ("code,list_price_fen,cost_fen\nJUICE-15,-5,1", "line 2: '-5' is no whole number of fen"),
+    ("code,list_price_fen,cost_fen\nJUICE-15,26000,-50", "line 2: '-50' is no whole number"),
+    ("code,list_price_fen,cost_fen\nJUICE-15,１２３,1", "line 2: '１２３' is no whole number"),
+    ("code,list_price_fen,cost_fen\nJUICE-15,1_000,1", "line 2: '1_000' is no whole number"),
+    ("code,list_price_fen\nJUICE-15,99999999999999999999", "is no whole number of fen"),
+    ("code,list_price_fen,cost_fen\nA,100,50\nA,200,50", "line 3: SKU A stands twice"),
+    ("code,list_price_fen,cost_fen\nA,100,50,9", "line 2: 4 cells under 3 columns"),
+    ("code,list_price_fen,cost_fen\nA", "line 2: 1 cells under 3 columns"),
+    ("code,list_price_fen,list_price_fen\nA,1,2", "a column stands twice"),
+    ("code,list_price\nA,1", "unknown column 'list_price'"),
+    ("code,list_price_fen\n,1", "line 2: Expected `str` of length >= 1"),
+    ("code,list_price_fen\n" + "A" * 200_000 + ",1", "line 2: field larger than field limit"),
+    ('code,list_price_fen\n"A"B,1', "line 2: ',' expected after"),
+    ("code,list_price_fen,cost_fen\nJUICE-15,26000,1", "two files say different prices"),
+])  # fmt: skip
+def test_a_catalogue_that_says_what_it_does_not_mean_proves_nothing(
+    tmp_path: Path, table: str, why: str
+) -> None:
+    said = ran(
+        "guard", "check", file(tmp_path, FAIR), "--catalogue", file(tmp_path, table, "skus.csv")
+    )
+    assert (said.exit_code, why in said.stderr) == (2, True), said.stderr
+
+
+def test_a_sku_that_stands_twice_in_a_file_is_refused(tmp_path: Path) -> None:
+    twice = FAIR.replace("skus:", "skus:\n  - {code: JUICE-15, list_price: 260, cost: 0.01}")
+    said = ran("guard", "check", file(tmp_path, twice))
+    assert (said.exit_code, "line 6: skus.code: SKU JUICE-15 stands twice" in said.stderr) == (
+        2, True,
+    )  # fmt: skip
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
+    said = ran("guard", "check", "/dev/zero")
+    assert (said.exit_code, "at most 8 MiB" in said.stderr) == (2, True)
+
+
 def test_a_floor_is_computed_from_cost_shipping_fees_and_margin(tmp_path: Path) -> None:
     """(90 + 8) / (1 - 6 % - 55 %) = 251.29 of 260, and 8折 leaves 208."""
     catalogue = file(tmp_path, "code,list_price_fen,cost_fen\nJUICE-15,26000,9000\n", "c.csv")

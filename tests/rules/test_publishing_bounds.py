@@ -15,9 +15,10 @@ import pytest
 from tidegate.domain.reasons import Reason
 from tidegate.pricing.effects import NPieces, PieceTier
 from tidegate.pricing.guard.compare import Collar
-from tidegate.pricing.promotion import Promotion, Scope, canonical
+from tidegate.pricing.problems import PromotionsRefused
+from tidegate.pricing.promotion import Buyers, Coupon, Promotion, Scope, canonical
 from tidegate.pricing.publishing import Checked, Terms
-from tidegate.pricing.standing import Allowance, PricedSku, ShopPrices
+from tidegate.pricing.standing import Allowance, PricedSku, ShopPrices, standing_of
 from tidegate.publishing.bounds import COLLAR, NO_COLLAR
 from tidegate.publishing.checking import CheckAsked, checked
 from tidegate.publishing.guarding import price_guard
@@ -145,6 +146,82 @@ def test_one_that_requires_an_excepted_one_goes_with_it() -> None:
     locked = promotion("LOCKED", 9_000, requires=("CHEAP",), priority=200)
     found = under_leave((locked,))
     assert (found.verdict, found.below) == ("below_floor", {"A": 135})  # 150 x 0.9
+
+
+# However much there is to look at, an answer comes in its time.
+
+
+def in_time(*promotions: Promotion) -> tuple[str, int]:
+    """The verdict, and how often the time was looked at, where each look takes a second of ten."""
+    seconds = iter(range(1_000_000))
+    skus = tuple(PricedSku(f"S{number}", 1_000 + number, 1) for number in range(20))
+    documents = tuple(canonical(one).decode() for one in promotions[1:])
+    asked = CheckAsked(ShopPrices(7, skus, documents), NOW_MS, promotions[:1], 10.0)
+    found = checked(asked, price_guard, lambda: float(next(seconds))).checked
+    return found.verdict, next(seconds)
+
+
+def test_a_thousand_windows_end_in_their_time() -> None:
+    wide = [
+        promotion(f"P{number}", scope=Scope(all=True), start_ms=NOW_MS + number,
+                  end_ms=NOW_MS + DAY_MS + number, priority=number)
+        for number in range(300)
+    ]  # fmt: skip
+    verdict, looks = in_time(*wide)
+    assert verdict == "unknown"
+    assert looks < 100
+
+
+def test_more_moments_and_buyers_than_anybody_could_look_at_are_unknown() -> None:
+    """239 moments, and 61 levels times 61 regions that all differ."""
+    wide = [
+        promotion(f"P{number}", scope=Scope(all=True), start_ms=NOW_MS + number,
+                  end_ms=NOW_MS + DAY_MS + number,
+                  buyers=Buyers(**{("levels", "regions")[number % 2]: (f"w{number}",)}))
+        for number in range(120)
+    ]  # fmt: skip
+    found = said(tuple(wide[:1]), tuple(wide[1:]), collar=NO_COLLAR)
+    assert found.verdict == "unknown"
+    assert found.why == "not proved in the time given for 2 SKUs: A, B"
+    assert found.below == {"A": 0, "B": 0}
+
+
+def test_buyers_that_nobody_tells_apart_are_one_class() -> None:
+    levels = tuple(f"l{number}" for number in range(5_000))
+    one = promotion(buyers=Buyers(levels=levels))
+    assert said((one,)).verdict == "proved"
+    each = [
+        promotion(f"P{number}", buyers=Buyers((None, True)[number % 2], (f"l{number}",),
+                                              (f"r{number}",), (f"c{number}",)))
+        for number in range(13)
+    ]  # fmt: skip
+    with pytest.raises(PromotionsRefused, match="tell 4,394 kinds of buyers apart"):
+        said((each[0],), tuple(each[1:]))
+
+
+def test_of_too_many_that_stand_the_last_are_left_out() -> None:
+    many = tuple(promotion(f"P{number}") for number in range(1_002))
+    documents = tuple(canonical(one).decode() for one in many)
+    prices = ShopPrices(7, (PricedSku("A", 1_000, 1),), documents)
+    standing = standing_of(prices, NOW_MS)
+    assert len(standing.promotions) == 1_000
+    assert standing.left_out == dict.fromkeys(("P1000", "P1001"), "1,000 promotions stand already")
+
+
+@pytest.mark.parametrize(("codes", "why"), [
+    (("Ｃ８",), "write C8"),
+    (("C 8",), "write C8"),
+    (("C8\u200b",), "write C8"),
+    (("C8\n",), "write C8"),
+    (("c8", "C8"), "the code C8 is used by P0 already"),
+    (("ﬀ", "FF"), "write ff"),
+])  # fmt: skip
+def test_codes_that_read_the_same_are_refused(codes: tuple[str, ...], why: str) -> None:
+    proposed = tuple(
+        promotion(f"P{place}", coupon=Coupon(code)) for place, code in enumerate(codes)
+    )
+    with pytest.raises(PromotionsRefused, match=why):
+        said(proposed)
 
 
 # With a desk: what moves no pricing version is looked at all the same.

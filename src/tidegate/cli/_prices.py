@@ -16,6 +16,7 @@ import typer
 
 from tidegate.cli._client import WrongUsage
 from tidegate.cli._command import Caller
+from tidegate.pricing.effects import MONEY_FEN_MAX
 from tidegate.pricing.guard.floors import FloorPolicy, computed_floor_fen
 from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.promotion import Promotion, Sku, canonical
@@ -74,9 +75,11 @@ def promotions_in(path: Path) -> Read:
 def text_of(path: Path) -> str:
     """A file's text, strictly UTF-8. Raises Malformed."""
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
+        with path.open("rb") as file:
+            raw = file.read(FILE_BYTES_MAX + 1)  # of what has no size, such as a pipe, too
+        if len(raw) > FILE_BYTES_MAX:
             raise Malformed(f"{path}: at most {FILE_BYTES_MAX >> 20} MiB")
-        return path.read_bytes().decode("utf-8")
+        return raw.decode("utf-8")
     except OSError as error:
         raise Malformed(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
     except UnicodeDecodeError:
@@ -104,45 +107,72 @@ def catalogue_in(path: Path, policy: FloorPolicy) -> tuple[PricedSku, ...]:
     """The SKUs of a catalogue: CSV with fen in its columns' names, or a promotion file's `skus`."""
     if path.suffix != ".csv":
         return priced_skus(promotions_in(path).skus, policy)
-    found = []
-    for line, row in enumerate(csv.DictReader(text_of(path).splitlines()), 2):
-        wrong = [name for name in row if name not in COLUMNS]
-        if wrong:
-            raise Malformed(f"{path}: unknown column {wrong[0]!r}; one of {', '.join(COLUMNS)}")
-        try:
-            found.append(csv_sku(row, policy))
-        except (KeyError, TypeError, ValueError) as error:
-            raise Malformed(f"{path} line {line}: {error}; whole fen, digits only") from None
-    return tuple(found)
+    found: dict[str, PricedSku] = {}
+    reader = csv.reader(text_of(path).splitlines(), strict=True)
+    try:
+        header = next(reader, [])
+        wrong = [name for name in header if name not in COLUMNS]
+        if wrong or len(set(header)) < len(header):
+            named = f"unknown column {wrong[0]!r}" if wrong else "a column stands twice"
+            raise Malformed(f"{path}: {named}; one of {', '.join(COLUMNS)}")
+        for cells in reader:
+            sku = csv_sku(header, cells, policy)
+            if found.setdefault(sku.code, sku) is not sku:
+                raise Malformed(f"{path} line {reader.line_num}: SKU {sku.code} stands twice")
+    except (csv.Error, ValueError) as error:
+        raise Malformed(f"{path} line {reader.line_num}: {error}") from None
+    return tuple(found.values())
 
 
-def csv_sku(row: Mapping[str, str], policy: FloorPolicy) -> PricedSku:
-    """One line of a catalogue. Raises KeyError, TypeError or ValueError."""
-    cost = row.get("cost_fen") or ""
-    return PricedSku(
-        row["code"],
-        int(row["list_price_fen"]),
-        computed_floor_fen(int(cost), policy) if cost else None,
-        int(row.get("red_line_fen") or 0),
-        tuple(word for word in (row.get("categories") or "").split(";") if word),
-    )
+def csv_sku(header: Sequence[str], cells: Sequence[str], policy: FloorPolicy) -> PricedSku:
+    """One line of a catalogue. Raises ValueError."""
+    if len(cells) != len(header):
+        raise ValueError(f"{len(cells)} cells under {len(header)} columns")
+    row = dict(zip(header, cells, strict=True))
+    cost, red_line = row.get("cost_fen"), row.get("red_line_fen")
+    fields = {
+        "code": row.get("code", ""),
+        "list_price_fen": whole_fen(row.get("list_price_fen", "")),
+        "cost_fen": whole_fen(cost) if cost else None,
+        "categories": [word for word in row.get("categories", "").split(";") if word],
+    }
+    sku = msgspec.convert(fields, Sku)  # every bound that a promotion file's SKUs have
+    (priced,) = priced_skus((sku,), policy)
+    return msgspec.structs.replace(priced, red_line_fen=whole_fen(red_line) if red_line else 0)
+
+
+def whole_fen(text: str) -> int:
+    """An amount in fen. Raises ValueError unless it is digits, within the bound of a price."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 13 and int(text) <= MONEY_FEN_MAX):
+        raise ValueError(f"{text[:40]!r} is no whole number of fen, digits only")
+    return int(text)
 
 
 def prices_of_files(
     catalogue: Path | None, standing: Path | None, own: Sequence[Sku], policy: FloorPolicy
 ) -> ShopPrices:
-    """The prices that files say stand. The promotion file's own SKUs come before the catalogue's.
+    """The prices that files say stand. Where two of them name a SKU they must say the same.
 
     Raises Malformed.
     """
-    skus = {} if catalogue is None else {one.code: one for one in catalogue_in(catalogue, policy)}
-    skus |= {sku.code: sku for sku in priced_skus(own, policy)}
+    skus: dict[str, PricedSku] = {}
+    if catalogue is not None:
+        add_skus(skus, catalogue_in(catalogue, policy))
+    add_skus(skus, priced_skus(own, policy))
     documents: tuple[str, ...] = ()
     if standing is not None:
         there = promotions_in(standing)
         documents = tuple(canonical(one).decode() for one in there.promotions)
-        skus = {one.code: one for one in priced_skus(there.skus, policy)} | skus
+        add_skus(skus, priced_skus(there.skus, policy))
     return ShopPrices(0, tuple(skus.values()), documents)
+
+
+def add_skus(skus: dict[str, PricedSku], more: Sequence[PricedSku]) -> None:
+    """Add SKUs of another file. Raises Malformed: which of two costs is right nobody can say."""
+    for sku in more:
+        before = skus.setdefault(sku.code, sku)
+        if msgspec.structs.replace(before, red_line_fen=sku.red_line_fen) != sku:
+            raise Malformed(f"SKU {sku.code}: two files say different prices, costs or categories")
 
 
 def prices_of_shop(caller: Caller) -> ShopPrices:

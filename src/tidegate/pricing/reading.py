@@ -114,7 +114,7 @@ class Reading:
                 mend = f"one of {', '.join(FILE_FIELDS)}"
                 self.refuse("", (name,), root.key_lines[name], f"unknown field {name!r}", mend)
         context = self.context(fields, zone)
-        skus = [self.sku(node, context) for node in self.listed(fields, "skus")]
+        skus = self.skus(fields, context)
         promotions = []
         lines: dict[str, dict[Path, int]] = {}
         for node in self.listed(fields, "promotions"):
@@ -122,8 +122,20 @@ class Reading:
             if promotion is not None:
                 promotions.append(promotion)
                 lines[promotion.code] = dict(places(node))
-        kept = tuple(sku for sku in skus if sku is not None)
-        return PromotionFile(tuple(promotions), kept, lines)
+        return PromotionFile(tuple(promotions), tuple(skus.values()), lines)
+
+    def skus(self, fields: dict[str, Node], context: Context) -> dict[str, Sku]:
+        """The SKUs that the file brings along, each once."""
+        found: dict[str, Sku] = {}
+        for node in self.listed(fields, "skus"):
+            sku = self.sku(node, context)
+            if sku is None:
+                continue
+            if sku.code in found:
+                why, mend = f"SKU {sku.code} stands twice", "keep one row for each SKU"
+                self.refuse("", ("skus", "code"), node.line, why, mend)
+            found[sku.code] = sku
+        return found
 
     def listed(self, fields: dict[str, Node], name: str) -> list[Node]:
         """The items under a field of the file."""
