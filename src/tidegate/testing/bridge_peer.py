@@ -68,6 +68,13 @@ class Peer:
                     for item, shown in market.read(asked["numbers"]).items()
                 ]
             },
+            "/prices/read": lambda: {
+                "items": [
+                    {"item": item, "price_fen": fen}
+                    for item, fen in market.read_prices(asked["numbers"], 0).items()
+                ]
+            },
+            "/orders/close": lambda: {"results": market.close_orders(asked["numbers"])},
             "/shelf": lambda: _done(market.set_listed, asked["item"], listed=asked["listed"]),
             "/activity/end": lambda: _done(market.end_activity),
             "/warehouse/release": lambda: {"results": stores.push(asked["numbers"])},

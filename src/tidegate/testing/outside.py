@@ -51,6 +51,7 @@ class Marketplace:
         self.refusals = 0
         self.told_no = 0
         self.activity = True
+        self.prices: dict[str, int] = {}
         self.pushes: list[list[StockChange]] = []
         self._seen: set[str] = set()
 
@@ -146,6 +147,26 @@ class Marketplace:
         if self.random.random() < self.faults.lost_question:
             raise Unanswered("timed out")
         (self.off_shelf.discard if listed else self.off_shelf.add)(item)
+
+    def read_prices(self, items: Sequence[str], not_before_ms: int) -> dict[str, int]:  # noqa: ARG002 -- a port's; what it answers is of now
+        """What a buyer would pay now. Raises Unanswered, RefusedOutside where it tells none."""
+        if self.random.random() < self.faults.lost_question:
+            raise Unanswered("timed out")
+        if not self.prices:
+            raise RefusedOutside("no prices are told here")
+        return {item: self.prices[item] for item in items if item in self.prices}
+
+    def close_orders(self, numbers: Sequence[str]) -> list[Taken]:
+        """Close orders that are not shipped; its feed says so."""
+        answers: list[Taken] = []
+        for number in numbers:
+            known = self.orders.get(number)
+            if known is None or known.status in ("shipped", "cancelled"):
+                answers.append("refused")
+            else:
+                self.change(number, "cancelled")
+                answers.append("done")
+        return answers
 
     def end_activity(self) -> None:
         """End the promotion."""
