@@ -150,7 +150,7 @@ def lived(folder: Path, seed: int, crash_share: float = 0.02) -> Night:
     return night
 
 
-@pytest.mark.parametrize("seed", (1, 2))
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_night_loses_nothing_and_floods_nobody(tmp_path: Path, seed: int) -> None:
     night = lived(tmp_path, seed)
     print(f"seed {seed}: {len(night.raised)} alarms, {night.crashes} crashes")

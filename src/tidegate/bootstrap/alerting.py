@@ -19,6 +19,7 @@ from tidegate.watch.alerts.alerting import Alerting
 from tidegate.watch.alerts.courier import ProcessCourier
 from tidegate.watch.alerts.outbox import Outbox
 from tidegate.watch.alerts.ports import Told, WatchAlarms
+from tidegate.watch.heartbeat import read_beat, why_unwatched
 
 HARMLESS = (UNREADABLE, OFF_SHELF, RATIOS)  # to be looked at, but nobody buys at a wrong price
 
@@ -62,8 +63,14 @@ def told_of_channel(alarm: ChannelAlarm) -> Told:
 def open_alerting(name: str, paths: ShopPaths) -> Alerting:
     """A shop's alerts, for the one process that tells people."""
     sources = (WatchAlarms(AlarmStore(paths.watch)), ChannelAlarms(Ledger(paths.channels)))
+    clock = SystemClock()
+
+    def unwatched() -> str:
+        beat = read_beat(paths.folder)  # None: this shop never had a watch
+        return "" if beat is None else why_unwatched(beat, clock.monotonic_s())
+
     return Alerting(
-        name, paths.alerts, paths.secrets, sources, ProcessCourier(), SystemClock(), clean
+        name, paths.alerts, paths.secrets, sources, ProcessCourier(), clock, clean, unwatched
     )
 
 

@@ -21,6 +21,7 @@ from tidegate.watch.alerts.recipients import (
     read_recipients,
 )
 from tidegate.watch.alerts.steady import Steady
+from tidegate.watch.alerts.vigil import Vigil, WhyUnwatched
 from tidegate.watch.alerts.wording import CHINESE, ENGLISH, Clean, Shop
 
 TAKE_MAX = 500  # alarms of a source in one turn
@@ -48,13 +49,14 @@ class Alerting:
 
     def __init__(
         self, shop: str, outbox: Path, secrets: Path, sources: Sequence[AlarmSource],
-        courier: Courier, clock: Clock, clean: Clean,
+        courier: Courier, clock: Clock, clean: Clean, why_unwatched: WhyUnwatched = lambda: "",
     ) -> None:  # fmt: skip
         """`secrets`: the folder of alerts.toml; `clean` takes personal data out of a text."""
         self._shop, self._secrets, self._clean = shop, secrets, clean
         self._sources, self._courier, self._clock = tuple(sources), courier, clock
         self.outbox = Outbox(outbox)
         self._steady = Steady(self.outbox.steady_ms(), clock.now_ms(), clock.monotonic_s)
+        self._vigil = Vigil(self.outbox, why_unwatched)
         self._known: Recipients | None = None
         self._changed = (-1, -1)
         self._config_fault = ""
@@ -67,7 +69,7 @@ class Alerting:
     def turn(self) -> int:
         """One turn; how many alarms were taken in, 0 when there was nothing new."""
         now = self.moment()
-        taken = self._take(now)
+        taken = self._take(now) + self._vigil.turn(now)
         self._end()
         known = self.recipients()
         if known is not None:
