@@ -2,8 +2,7 @@
 
 Always an alarm is durable before the memory that has forgotten what raised it; after a crash the
 same entries raise the same alarms under the same keys, and each is kept once. What is older than
-ACT_MS opens nothing any more. Never asks the desk for anything here, never slows it: who falls
-behind shows it as lag.
+ACT_MS opens nothing any more. Never slows the desk: who falls behind shows it as lag.
 """
 
 import os
@@ -19,7 +18,7 @@ from tidegate.journal.follow import BATCH, GENESIS, Follower, Head, JournalReade
 from tidegate.record import entry as codec
 from tidegate.watch.alarms import LEVEL_NAMES, NOTE, Alarm
 from tidegate.watch.breaker import Action
-from tidegate.watch.latch import Latch
+from tidegate.watch.latch import AtOnce, Latch
 from tidegate.watch.settings import USUAL, Settings
 from tidegate.watch.storing import StateUnreadable, load, save
 from tidegate.watch.watching import Planner, Watch, no_plans
@@ -64,6 +63,7 @@ class WatchFollower:
         self._saved_ms = self._ticked_ms = 0
         self._zone_ms = -HOUR_MS
         self._is_changed = False
+        self.at_once: AtOnce = lambda _: None  # what to ask of the desk, while it is being kept
         self.taken_ms = 0  # when the newest entry that was taken in was decided
 
     @property
@@ -94,7 +94,7 @@ class WatchFollower:
         if not entries and abs(now_ms - self._ticked_ms) >= TICK_EVERY_MS:
             self._ticked_ms = now_ms
             found += self.watch.tick(now_ms)
-        new, actions = self._latch.take(found, now_ms) if found else ([], [])
+        new, actions = self._latch.take(found, now_ms, self.at_once) if found else ([], [])
         for alarm in new:
             log.warning("alarm", key=alarm.key, level=LEVEL_NAMES[alarm.level],
                         sentence=alarm.english)  # fmt: skip

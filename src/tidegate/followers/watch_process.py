@@ -74,15 +74,31 @@ class WatchFleet:
 
     def _opener(self, name: str) -> Callable[[], WatchShop | None]:
         paths = self._paths.shop(name)
+        wal = f"{journal_path(paths.folder)}-wal"
 
         def opened() -> WatchShop | None:
             if missing_secrets(paths.secrets) or not journal_path(paths.folder).exists():
                 return None
             clock = ShopClock(self._clock.now_ms, self._clock.monotonic_s)
-            desk = DeskCalls(self._paths.serving, paths.watch_key, name)
-            return WatchShop(paths, lambda: reader_of(paths, name), clock, desk, self._settings)
+            desks = (
+                DeskCalls(self._paths.serving, paths.watch_key, name),
+                DeskCalls(self._paths.serving, paths.watch_key, name),
+            )
+            return WatchShop(
+                paths, lambda: reader_of(paths, name), clock, desks, self._settings,
+                lambda: written(wal),
+            )  # fmt: skip
 
         return opened
+
+
+def written(path: str) -> object:
+    """What changes whenever the file is written; None while there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def reader_of(paths: ShopPaths, name: str) -> JournalReader:

@@ -1,11 +1,12 @@
 """One shop as the watch's process looks after it: follow, keep, ask the desk, read back, say so.
 
-Always in that order: an alarm and what it opens are durable before the desk is asked, so that a
-process that dies in between asks again. Never waits for a desk longer than a call takes, and goes
-on watching whatever the desk says.
+Always: an alarm and what it opens are durable before the memory moves on, so that a process that
+dies meanwhile finds them again and asks again; a pause is asked for while the disk still works.
+Never waits for a desk longer than a call takes, and goes on watching whatever the desk says.
 """
 
 import os
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,16 +16,15 @@ from tidegate.followers.announced import Announcements
 from tidegate.followers.watch import WatchFollower
 from tidegate.journal.follow import JournalReader
 from tidegate.store_paths import ShopPaths
-from tidegate.watch.acting import DeskPort, carry_out, look_again
+from tidegate.watch.acting import DeskPort, NothingToStop, carry_out, look_again
 from tidegate.watch.alarm_store import AlarmStore
-from tidegate.watch.breaker import CLOSED, Action
+from tidegate.watch.breaker import CLOSED, PAUSE, Action
 from tidegate.watch.heartbeat import BEAT_EVERY_S, FAULTS_MAX, Beat, write_beat
 from tidegate.watch.latch import Latch
 from tidegate.watch.settings import USUAL, Settings
 from tidegate.watch.watch_file import WatchFile
 
-IDLE_S = 0.04  # between two looks at a journal in which nothing was new for BUSY_S
-BUSY_S = 2.0
+IDLE_S = 0.1  # between two looks at a journal whose files say that nothing was written
 LOOK_AGAIN_S = 10.0  # whether what stands open is still in force
 TIDY_S = 60.0
 NOTE_OPEN_MS = 86_400_000  # a note is over after a day
@@ -47,13 +47,19 @@ class WatchShop:
         paths: ShopPaths,
         open_journal: Callable[[], JournalReader],
         clock: Clock,
-        desk: DeskPort,
+        desks: tuple[DeskPort, DeskPort],
         settings: Settings = USUAL,
+        written: Callable[[], object] = lambda: None,
     ) -> None:
-        """Raises WatchUnavailable where watch.db cannot be opened."""
+        """`desks`: two ways to the desk, one for what is urgent. `written` changes with the
+        journal's files, and costs nothing. Raises WatchUnavailable where watch.db cannot be opened.
+        """
         self._folder = paths.folder
         self._clock = clock
-        self._desk = desk
+        self._desk, self._urgent = desks
+        self._written = written
+        self._seen: object = None
+        self._asking: list[threading.Thread] = []
         self._file = WatchFile(paths.watch)
         self._latch = Latch(self._file)
         self._alarms = AlarmStore(paths.watch, self._file)
@@ -62,8 +68,9 @@ class WatchShop:
             paths.folder, open_journal, clock.now_ms, self._latch, settings,
             self._announced.windows_of,
         )  # fmt: skip
+        self.follower.at_once = self._ask_at_once
         self._entries = 0
-        self._busy_until_s = self._next_s = 0.0
+        self._next_s = 0.0
         self._next_beat_s = self._next_tidy_s = 0.0
         self._next_look_s = clock.monotonic_s() + LOOK_AGAIN_S
         self._faults: dict[str, str] = {}
@@ -80,13 +87,11 @@ class WatchShop:
     def step(self) -> object:
         """Take in what is new and act on it. Raises what the journal and the files raise."""
         now_s = self._clock.monotonic_s()
-        if now_s < self._next_s:
+        written = self._written()
+        if now_s < self._next_s and written == self._seen and not self._entries:
             return None
+        self._seen, self._next_s = written, now_s + IDLE_S
         watched = self.follower.step()
-        if watched.entries:
-            self._busy_until_s = now_s + BUSY_S
-        is_busy = now_s < self._busy_until_s
-        self._next_s = 0.0 if is_busy else now_s + IDLE_S
         self._entries = watched.entries if watched.is_full else 0
         self._act(watched.actions, now_s)
         if now_s >= self._next_tidy_s:
@@ -104,8 +109,26 @@ class WatchShop:
         self.follower.close()
         self._file.close()
 
+    def _ask_at_once(self, actions: list[Action]) -> None:
+        """Ask for pauses on a thread; `_act` asks again under the same id, and reads back."""
+        urgent = sorted((one for one in actions if one.kind == PAUSE), key=lambda one: one.code)
+        if urgent:
+            thread = threading.Thread(target=self._ask, args=(urgent,), name="urgent", daemon=True)
+            self._asking = [*self._asking, thread]
+            thread.start()
+
+    def _ask(self, actions: list[Action]) -> None:
+        for action in actions:
+            try:
+                self._urgent.act(action)
+            except (OSError, NothingToStop) as error:
+                log.warning("not_at_once", action=action.id, error=str(error))
+
     def _act(self, fresh: list[Action], now_s: float) -> None:
         """Ask for what is new, what was not seen in force, and what was lifted."""
+        for thread in self._asking:
+            thread.join()
+        self._asking = []
         now_ms = self._clock.now_ms()
         actions = tuple(fresh)
         if now_s >= self._next_beat_s:

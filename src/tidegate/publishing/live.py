@@ -16,7 +16,7 @@ from tidegate.publishing.watching import SYSTEM, paused_codes
 from tidegate.record import facts as f
 
 LOOK_S = 1.0
-PATIENCE_S = 10.0  # a server that has just started has a watch in a few seconds
+PATIENCE_S = 6.0  # a server that has just started has a watch in a few seconds
 ASK_S = 0.1
 NOTE = "nobody watched when it was to begin"
 

@@ -17,6 +17,7 @@ from tidegate.watch.breaker import CLOSED, Action, Breaker, key_of, target_of
 from tidegate.watch.watch_file import WatchFile, WatchUnavailable
 
 Change = Callable[[Breaker], tuple[Action, ...]]
+AtOnce = Callable[[list[Action]], None]
 
 
 class Latch:
@@ -29,8 +30,14 @@ class Latch:
         """The breaker as it stands."""
         return _decoded(self._file.rows("SELECT document FROM breaker"))
 
-    def take(self, alarms: Sequence[Alarm], now_ms: int) -> tuple[list[Alarm], list[Action]]:
-        """Keep alarms and open what they ask for; those that are new, and what to ask the desk."""
+    def take(
+        self, alarms: Sequence[Alarm], now_ms: int, at_once: AtOnce = lambda _: None
+    ) -> tuple[list[Alarm], list[Action]]:
+        """Keep alarms and open what they ask for; those that are new, and what to ask the desk.
+
+        `at_once` is called with the latter while all of it is being made durable: a pause need not
+        wait for a disk. Should this process die then, the same entries raise the same alarms.
+        """
         new: list[Alarm] = []
         actions: list[Action] = []
         with self._changing() as (breaker, connection):
@@ -39,6 +46,7 @@ class Latch:
                 if record_alarm(connection, alarm, alarm.key, switch):
                     new.append(alarm)
                     actions += breaker.on_alarm(alarm, now_ms)
+            at_once(actions)
         return new, actions
 
     def change(self, change: Change) -> tuple[Action, ...]:
