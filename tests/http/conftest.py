@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +23,11 @@ import pytest
 
 from tidegate import bootstrap
 from tidegate.access.roles import Role
+from tidegate.bootstrap.fulfilment import RunningFulfilment
 from tidegate.bootstrap.people import open_shop_people, people_doors
 from tidegate.bootstrap.served_vaults import person_doors
 from tidegate.bootstrap.vaults import VaultNeeds, open_shop_vault
+from tidegate.channels.ledger import Ledger
 from tidegate.desk.clock import SystemClock
 from tidegate.engine.layout import Capacity
 from tidegate.engine.warm import warm
@@ -37,6 +40,7 @@ from tidegate.stopping.service import Stopping
 from tidegate.store_paths import StorePaths
 from tidegate.views.shop_views import ShopViews
 from tidegate.watch.alerts.alarm_desk import AlarmDesk
+from tidegate.watch.heartbeat import read_beat
 
 T = TypeVar("T")
 SHOPS = ("own", "other")
@@ -276,6 +280,10 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     stops = {
         name: Stopping(shops[name].desk, shops[name].paths.watch, clock.now_ms) for name in SHOPS
     }
+    ledgers = {name: Ledger(shops[name].paths.channels) for name in SHOPS}
+    fulfilments = {
+        name: RunningFulfilment(shops[name], exchanges[name], ledgers[name]) for name in SHOPS
+    }
     people = {
         name: open_shop_people(
             name, shops[name].paths, shops[name].secrets, lambda: "Asia/Shanghai", clock.now_ms,
@@ -295,8 +303,15 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     doors = make_doors(
         [
             ShopParts(
-                name, shops[name].desk, exchanges[name], views[name], prices[name], stops[name],
+                name,
+                shops[name].desk,
+                exchanges[name],
+                views[name],
+                prices[name],
+                stops[name],
+                partial(read_beat, shops[name].paths.folder),
                 alarms=AlarmDesk(shops[name].paths.alerts, clock.now_ms),
+                fulfilment=fulfilments[name].service,
                 people=people_doors(people[name]),
                 persons=person_doors(vaults[name]),
             )
@@ -315,12 +330,15 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
             shops[name].desk.start()
             exchanges[name].start(shops[name].desk.storage.submit)
             prices[name].start()
+            fulfilments[name].start()
             people[name].sending.start()
 
     async def stop() -> None:
         for name in SHOPS:
+            await asyncio.to_thread(fulfilments[name].stop)
             await asyncio.to_thread(people[name].close)
             await asyncio.to_thread(vaults[name].close)
+            ledgers[name].close()
             await prices[name].stop()
             await exchanges[name].stop()
             await shops[name].desk.stop()

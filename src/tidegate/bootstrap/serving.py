@@ -13,6 +13,7 @@ import structlog
 
 from tidegate import bootstrap
 from tidegate.bootstrap.channels import open_shop_channels
+from tidegate.bootstrap.fulfilment import open_fulfilment
 from tidegate.bootstrap.people import open_served_people, people_doors
 from tidegate.bootstrap.roles import ServeSettings
 from tidegate.bootstrap.served_vaults import open_served_vault, person_doors
@@ -99,6 +100,10 @@ class DeskProcess:
             shop.name: open_served_vault(shop, self.people[shop.name], self.clock, self.upkeep)
             for shop in self.shops
         }
+        self.fulfilments = {
+            shop.name: open_fulfilment(shop, self.exchanges[shop.name], self.channels[shop.name])
+            for shop in self.shops
+        }
         self._packed: asyncio.AbstractServer | None = None
         self._packed_doors: PackedDoors | None = None
 
@@ -110,6 +115,7 @@ class DeskProcess:
                 self.prices[shop.name], self.stops[shop.name], self._beat(shop),
                 self.channels[shop.name],
                 alarms=self.alarms[shop.name],
+                fulfilment=self.fulfilments[shop.name].service,
                 people=people_doors(self.people[shop.name]),
                 persons=person_doors(self.vaults[shop.name]),
             )
@@ -142,6 +148,7 @@ class DeskProcess:
             self.prices[shop.name].start()
             channels = self.channels[shop.name]
             channels.start()
+            self.fulfilments[shop.name].start()
             self.people[shop.name].sending.start()
             self.stops[shop.name].stop_channels = stopper(channels)
         if self.settings.packed:
@@ -153,7 +160,9 @@ class DeskProcess:
             self._packed.close()
             self.paths.packed_socket.unlink(missing_ok=True)
         await self.upkeep.stop()
-        for channels in self.channels.values():  # they ask the desk: they end before it
+        for fulfilment in self.fulfilments.values():  # they ask the desk: they end before it
+            await asyncio.to_thread(fulfilment.stop)
+        for channels in self.channels.values():
             await asyncio.to_thread(channels.stop)
         for people in self.people.values():
             await asyncio.to_thread(people.close)

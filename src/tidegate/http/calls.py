@@ -22,6 +22,7 @@ from tidegate.http.errors import (
     Answer,
     Problem,
 )
+from tidegate.http.fulfilment_doors import FulfilmentDoors
 from tidegate.http.gate import Gate, require_same_id
 from tidegate.http.ids import PLAIN, check_id
 from tidegate.http.languages import Language, language_of
@@ -57,6 +58,7 @@ class ShopDoors:
     alarms: AlarmDesk | None = field(default=None, kw_only=True)
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
     channels: ChannelDoors | None = None  # None: nothing is connected here
+    fulfilment: FulfilmentDoors | None = None
     people: PeopleDoors | None = None  # None: no consents are kept here
     persons: PersonDoors | None = None  # None: no vault is kept here
 

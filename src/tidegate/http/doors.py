@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from tidegate import __version__
 from tidegate.access.rate import RateLimit
+from tidegate.channels.fulfilment.service import Fulfilment
 from tidegate.channels.running import ShopChannels
 from tidegate.http.calls import Doors, ShopDoors
 from tidegate.http.channel_doors import ChannelDoors
+from tidegate.http.fulfilment_doors import FulfilmentDoors
 from tidegate.http.gate import Gate
 from tidegate.http.metrics import Counters
 from tidegate.http.orders_fast import OrderDoor
@@ -39,6 +41,7 @@ class ShopParts:
     alarms: AlarmDesk | None = field(default=None, kw_only=True)
     beat: Callable[[], Beat | None] = lambda: None  # of the watch; reads a file
     channels: ShopChannels | None = None
+    fulfilment: Fulfilment | None = None
     people: PeopleDoors | None = None
     persons: PersonDoors | None = None
 
@@ -76,10 +79,12 @@ def make_doors(
             )
             for is_fact in (False, True)
         )
+        fulfilment = FulfilmentDoors(shop.fulfilment) if shop.fulfilment is not None else None
         made[shop.name] = ShopDoors(
             shop.name, shop.desk, shop.exchange, shop.views, orders, sales, shop.prices,
             shop.stopping, shop.beat, channels,
             alarms=shop.alarms,
+            fulfilment=fulfilment,
             people=shop.people,
             persons=shop.persons,
         )  # fmt: skip

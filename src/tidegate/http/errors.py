@@ -102,6 +102,9 @@ NOT_SIGNED = Kind(
     "not_signed", 1023, 401, False, "no channel's signature that counts", "缺少有效的渠道签名"
 )
 NOT_OPEN = Kind("not_open", 1024, 409, False, "this way is not open for it", "此方式对其不可用")
+NOT_DONE = Kind(
+    "not_done", 1030, 409, True, "this cannot be done as things stand now", "目前状态下无法执行"
+)
 NOT_LAWFUL = Kind(
     "not_lawful", 1040, 409, False, "the law does not allow this now", "目前不具备合法依据"
 )
@@ -117,7 +120,7 @@ KINDS: tuple[Kind, ...] = (
     MALFORMED, NOT_AUTHENTICATED, NOT_PERMITTED, NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT,
     BODY_TOO_LARGE, URL_TOO_LONG, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, PERSONAL_DATA, ID_MISMATCH,
     RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, BUSY, UNDECIDED, UNREADY, EXPECTATION_FAILED,
-    APPROVAL_NEEDED, NOT_PUBLISHABLE, BREAKER_OPEN, NOT_SIGNED, NOT_OPEN,
+    APPROVAL_NEEDED, NOT_PUBLISHABLE, BREAKER_OPEN, NOT_SIGNED, NOT_OPEN, NOT_DONE,
     NOT_LAWFUL, NOTICE_INCOMPLETE, KEY_REUSED,
 )  # fmt: skip
 _BY_STATUS = {kind.status: kind for kind in reversed(KINDS)} | {503: BUSY, 409: APPROVAL_NEEDED}

@@ -255,7 +255,7 @@ class Parcels:
                     (0 if reason else part.shipping, words(reason), words(reason), parcel.id,
                      part.place),
                 )  # fmt: skip
-            write(connection, parcel.id, state="shipped")
+            write(connection, parcel.id, state="shipped", reason="")
             if parcel.warehouse:
                 back = {sku: -count for sku, count in units.items()}
                 warehouses.assign(connection, parcel.warehouse, back)
