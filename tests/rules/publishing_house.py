@@ -12,14 +12,14 @@ from typing import Any
 from tidegate.access.approvals import Approval
 from tidegate.pricing.effects import PercentOff
 from tidegate.pricing.promotion import Promotion, Scope
-from tidegate.pricing.publishing import Checked
+from tidegate.pricing.publishing import Checked, Counterexample
 from tidegate.publishing.checking import CheckAsked, CheckDone, checked
 from tidegate.publishing.guarding import price_guard
 from tidegate.publishing.publication import ForceWish
 from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.record import facts as f
 
-DAY_MS = 86_400_000
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 
 
 def beside(name: str) -> ModuleType:
@@ -74,6 +74,12 @@ def promotion(code: str = "P", pay_bp: int = 8_000, **changes: Any) -> Promotion
         "start_ms": NOW_MS, "end_ms": NOW_MS + DAY_MS, "scope": Scope(skus=("A",)),
     }  # fmt: skip
     return Promotion(**(given | changes))
+
+
+def example(*codes: str) -> Checked:
+    """What a guard says that found one A at 10 fen, by these promotions."""
+    found = Counterexample((("A", 1),), "A", 10, 500, codes, NOW_MS)
+    return Checked("below_floor", counterexample=found, below={"A": 10})
 
 
 class House:

@@ -24,7 +24,6 @@ from tidegate.pricing.promotion import (
 from tidegate.pricing.publishing import (
     EXCEPTIONS_MAX,
     Checked,
-    Counterexample,
     Terms,
     TermsRefused,
     configuration_hash,
@@ -54,14 +53,8 @@ def beside(name: str) -> ModuleType:
 
 
 house = beside("publishing_house")
-House, promotion, run = house.House, house.promotion, house.run
-NOW_MS, DAY_MS = house.NOW_MS, house.DAY_MS
-HOUR_MS = 3_600_000
-
-
-def example(*codes: str) -> Checked:
-    found = Counterexample((("A", 1),), "A", 10, 500, codes, NOW_MS)
-    return Checked("below_floor", counterexample=found, below={"A": 10})
+House, promotion, run, example = house.House, house.promotion, house.run, house.example
+NOW_MS, DAY_MS, HOUR_MS = house.NOW_MS, house.DAY_MS, house.HOUR_MS
 
 
 @pytest.mark.parametrize(("at_ms", "paused", "phase"), [

@@ -39,8 +39,7 @@ def beside(name: str) -> ModuleType:
 
 house = beside("publishing_house")
 House, promotion, run = house.House, house.promotion, house.run
-NOW_MS, DAY_MS = house.NOW_MS, house.DAY_MS
-HOUR_MS = 3_600_000
+NOW_MS, DAY_MS, HOUR_MS = house.NOW_MS, house.DAY_MS, house.HOUR_MS
 
 
 def said(

@@ -63,9 +63,9 @@ def check(
 ) -> None:
     """Prove the floors under a file's promotions and those that stand, or show who gets below."""
     policy = FloorPolicy(shipping_fen=shipping_fen, fee_bp=fee_bp, margin_bp=margin_bp)
+    given = Given(file, catalogue, standing, shop, policy)
     with malformed(caller):
-        read = promotions_in(file)
-        prices = found_prices(caller, read, (catalogue, standing), shop, policy)
+        read, prices = found_prices(caller, given)
         done = proof(prices, read, seconds)
     caller.show(msgspec.to_builtins(done), check_text(done.checked, caller.language))
     raise typer.Exit(EXIT_CODES[done.checked.verdict])
@@ -86,9 +86,9 @@ def diff(
 ) -> None:
     """What a file's promotions allow that was not allowed before: lowest prices, old and new."""
     policy = FloorPolicy(shipping_fen=shipping_fen, fee_bp=fee_bp, margin_bp=margin_bp)
+    given = Given(file, catalogue, standing, shop, policy)
     with malformed(caller):
-        read = promotions_in(file)
-        prices = found_prices(caller, read, (catalogue, standing), shop, policy)
+        read, prices = found_prices(caller, given)
         before = proof(prices, read._replace(promotions=()), seconds).checked
         after = proof(prices, read, seconds).checked
     list_fen = {sku.code: sku.list_price_fen for sku in prices.skus}
@@ -125,18 +125,25 @@ class Cheaper(NamedTuple):
         )
 
 
-def found_prices(
-    caller: Caller, read: Read, files: tuple[Path | None, Path | None], shop: str,
-    policy: FloorPolicy,
-) -> ShopPrices:  # fmt: skip
-    """The prices that stand, from where the options say. Raises Malformed, WrongUsage."""
-    catalogue, standing = files
-    need_one(catalogue or standing, shop, read.skus)
-    if not shop:
-        return prices_of_files(catalogue, standing, read.skus, policy)
-    if policy != FloorPolicy():
+class Given(NamedTuple):
+    """What the options say about promotions and the prices that stand."""
+
+    file: Path
+    catalogue: Path | None
+    standing: Path | None
+    shop: str
+    policy: FloorPolicy
+
+
+def found_prices(caller: Caller, given: Given) -> tuple[Read, ShopPrices]:
+    """The promotions, and the prices that stand. Raises Malformed, WrongUsage."""
+    read = promotions_in(given.file)
+    need_one(given.catalogue or given.standing, given.shop, read.skus)
+    if not given.shop:
+        return read, prices_of_files(given.catalogue, given.standing, read.skus, given.policy)
+    if given.policy != FloorPolicy():
         raise WrongUsage("a shop has its floors already: leave shipping, fees and margin out")
-    return prices_of_shop(caller.at(shop))
+    return read, prices_of_shop(caller.at(given.shop))
 
 
 def proof(prices: ShopPrices, read: Read, seconds: float) -> CheckDone:
