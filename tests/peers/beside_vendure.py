@@ -4,6 +4,7 @@ Always: what was sold and handed over is read from Vendure's database, what was 
 ledger, beside both servers. Never: a buyer is told anything that Vendure did not say.
 """
 
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from tidegate.testing.workload import Terms
 
 CHANNEL = "vendure"
 RACE_STOCK, RACES_LONG = 40, 20
-SERVED_STOCK, SERVED = 6, ("polled", "killed", "stopped")
+SERVED_STOCK, SERVED = 6, ("polled", "killed", "owed", "stopped")
 
 
 def race_skus(kind: str, runs: int) -> list[str]:
@@ -113,6 +114,12 @@ class Beside(ServedShop):
         """Numbers of recorded orders of a SKU."""
         rows = self.ask(f"SELECT number FROM orders WHERE lines LIKE ? AND {where}", f'%"{sku}"%')
         return [number for (number,) in rows]
+
+    def debts(self, sku: str) -> list[str]:
+        """Numbers of a SKU's open debts, as `tidegate channel debts` lists them."""
+        mine = set(self.orders(sku))
+        found = json.loads(self.say("debts", "--json"))
+        return sorted(one["number"] for one in found if one["number"] in mine)
 
     def settle(self, sku: str, codes: Sequence[str]) -> None:
         """Wait until every order is known, decided and, where it is released, handed over."""

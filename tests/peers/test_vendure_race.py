@@ -61,6 +61,7 @@ def connected(vendure: VendureShop, beside: Beside, sku: str, run: int, **terms:
     assert sold == len(race.codes)
     kept = beside.orders(sku, "state <> 'released'")
     assert len(kept) == sold - released, "every order is released or listed as kept"
+    until(lambda: beside.debts(sku) == sorted(kept), "every excess order is listed as a debt")
     if kept:
         assert beside.hold(sku, kept).results == {"on_hold": len(kept)}
         assert sorted(beside.orders(sku, "state = 'on_hold'")) == sorted(kept)

@@ -58,6 +58,24 @@ def test_a_vendure_that_was_killed_is_said_and_taken_up_again(
     until(lambda: "current" in beside.say("status"), "heard again", told=beside.told)
 
 
+def test_what_was_sold_beyond_the_stock_is_a_debt_that_a_person_closes(
+    vendure: VendureShop, beside: Beside
+) -> None:
+    variant = offered(vendure, beside, "owed")
+    vendure.update_variant("owed", outOfStockThreshold=-50)  # a slip of somebody's finger
+    codes = [Buyer(vendure, f"owed{n}").buy(variant) for n in range(STOCK + 1)]
+    beside.settle("owed", codes)
+    assert (vendure.sold("owed"), vendure.handed_over("owed")) == (STOCK + 1, STOCK)
+    until(lambda: len(beside.debts("owed")) == 1, "listed", told=beside.told)
+    (number,) = beside.debts("owed")
+    assert beside.orders("owed", "state <> 'released'") == [number]
+    beside.say("debt", CHANNEL, number, "--way", "close", "--as", "bench")
+    until(lambda: not beside.debts("owed"), "closed", told=beside.told)
+    assert vendure.state(number) == "Cancelled"
+    assert vendure.paid_back(number) == 1_600  # the unit and the courier
+    assert vendure.handed_over("owed") == vendure.sold("owed") == STOCK
+
+
 def test_a_stop_takes_everything_off_the_shelf_and_is_read_back(
     vendure: VendureShop, beside: Beside
 ) -> None:
@@ -68,7 +86,7 @@ def test_a_stop_takes_everything_off_the_shelf_and_is_read_back(
     said = beside.say("status")
     assert "audit: done" in said
     assert "activity: done" in said
-    assert not Buyer(vendure, "late").buy(variant)
+    assert not Buyer(vendure, "too-late").buy(variant)
     beside.say("resume", CHANNEL)
     until(lambda: vendure.saleable("stopped") == STOCK and vendure.is_enabled("stopped"), "on")
     assert Buyer(vendure, "early").buy(variant)

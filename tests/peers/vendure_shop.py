@@ -301,6 +301,17 @@ class VendureShop:
         )  # fmt: skip
         return int(found[0][0]) if found else -1
 
+    def state(self, code: str) -> str:
+        """An order's."""
+        return str(self.sql('SELECT state FROM "order" WHERE code = %s', code)[0][0])
+
+    def paid_back(self, code: str) -> int:
+        """Fen of an order's refunds."""
+        return int(self.sql(
+            'SELECT coalesce(sum(r.total), 0) FROM refund r JOIN payment p ON p.id = r."paymentId"'
+            ' WHERE p."orderId" = %s', self.order_id(code),
+        )[0][0])  # fmt: skip
+
     def is_enabled(self, sku: str) -> bool:
         """Whether a variant is on the shelf."""
         return bool(self.sql("SELECT enabled FROM product_variant WHERE sku = %s", sku)[0][0])
@@ -337,20 +348,19 @@ class Buyer:
     def buy(self, variant: str, units: int = 1, method: str = "pay-at-once") -> str:
         """The order's code; "" = told no before ordering."""
         try:
-            return self._bought(variant, units, method)
+            return self.pay(method) if self.go_to_payment(variant, units) else ""
         finally:
             self._shop.close()
 
-    def _bought(self, variant: str, units: int, method: str) -> str:
-        if not self.go_to_payment(variant, units):
-            return ""
+    def pay(self, method: str = "pay-at-once") -> str:
+        """The sixth call; the order's code."""
         paid = self._shop.ask(PAY, input={"method": method, "metadata": {}})["addPaymentToOrder"]
         if paid["__typename"] != "Order":
             raise Trouble(str(paid))
         code: str = paid["code"]
         return code
 
-    def go_to_payment(self, variant: str, units: int) -> bool:
+    def go_to_payment(self, variant: str, units: int = 1) -> bool:
         """Five calls; False = Vendure has said that there is not enough."""
         try:
             added = self._shop.ask(ADD, id=variant, units=units)["addItemToOrder"]
