@@ -79,6 +79,18 @@ def test_that_nights_discount_is_below_the_floor(tmp_path: Path) -> None:
     assert "    buyer pays 10.01" in lines
 
 
+def test_a_wrong_cost_does_not_prove_that_nights_discount(tmp_path: Path) -> None:
+    cheap = NIGHT.replace("cost: 90", "cost: 0.01")
+    said = ran("guard", "check", file(tmp_path, cheap))
+    assert said.exit_code == 1
+    assert said.stdout.splitlines()[:2] == [
+        "BELOW THE COLLAR, which counts as below the floor 低于价格护栏",
+        "  1 × JUICE-15: JUICE-15 leaves 10.01, its collar against the list price is 78.00; "
+        "by MIDNIGHT",
+    ]
+    assert ran("guard", "check", file(tmp_path, cheap), "--collar-bp", "0").exit_code == 0
+
+
 def test_a_fair_one_is_proved_with_its_lowest_price(tmp_path: Path) -> None:
     said = ran("guard", "check", file(tmp_path, FAIR))
     assert said.stdout.splitlines() == [

@@ -24,10 +24,12 @@ from tidegate.cli._prices import (
     promotions_in,
 )
 from tidegate.pricing.guard.answers import EXIT_CODES
+from tidegate.pricing.guard.compare import Collar
 from tidegate.pricing.guard.floors import FloorPolicy
 from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.publishing import FLOOR, Checked
 from tidegate.pricing.standing import ShopPrices
+from tidegate.publishing.bounds import COLLAR
 from tidegate.publishing.checking import CheckAsked, CheckDone, checked
 from tidegate.publishing.guarding import price_guard
 from tidegate.publishing.publication import BOUND_WORDS
@@ -45,6 +47,9 @@ ShopName = Annotated[str, typer.Option("--shop", help="catalogue and promotions 
 ShippingFen = Annotated[int, typer.Option(min=0, help="to send one unit; part of the floor")]
 FeeBp = Annotated[int, typer.Option(min=0, max=9_999, help="fees, in 0.01 % of the price")]
 MarginBp = Annotated[int, typer.Option(min=0, max=9_999, help="margin, in 0.01 % of the price")]
+CollarBp = Annotated[
+    int, typer.Option(min=0, max=10_000, help="of the list price, in 0.01 %, whatever it costs")
+]
 Seconds = Annotated[float, typer.Option(min=0.1, max=3_600, help="for the proof")]
 
 
@@ -59,6 +64,7 @@ def check(
     shipping_fen: ShippingFen = 0,
     fee_bp: FeeBp = 0,
     margin_bp: MarginBp = 0,
+    collar_bp: CollarBp = COLLAR.list_bp,
     seconds: Seconds = 30.0,
 ) -> None:
     """Prove the floors under a file's promotions and those that stand, or show who gets below."""
@@ -66,7 +72,7 @@ def check(
     given = Given(file, catalogue, standing, shop, policy)
     with malformed(caller):
         read, prices = found_prices(caller, given)
-        done = proof(prices, read, seconds)
+        done = proof(prices, read, seconds, collar_bp)
     caller.show(msgspec.to_builtins(done), check_text(done.checked, caller.language))
     raise typer.Exit(EXIT_CODES[done.checked.verdict])
 
@@ -82,6 +88,7 @@ def diff(
     shipping_fen: ShippingFen = 0,
     fee_bp: FeeBp = 0,
     margin_bp: MarginBp = 0,
+    collar_bp: CollarBp = COLLAR.list_bp,
     seconds: Seconds = 30.0,
 ) -> None:
     """What a file's promotions allow that was not allowed before: lowest prices, old and new."""
@@ -89,8 +96,8 @@ def diff(
     given = Given(file, catalogue, standing, shop, policy)
     with malformed(caller):
         read, prices = found_prices(caller, given)
-        before = proof(prices, read._replace(promotions=()), seconds).checked
-        after = proof(prices, read, seconds).checked
+        before = proof(prices, read._replace(promotions=()), seconds, collar_bp).checked
+        after = proof(prices, read, seconds, collar_bp).checked
     list_fen = {sku.code: sku.list_price_fen for sku in prices.skus}
     rows = [
         Cheaper(sku, list_fen[sku], before.lowest.get(sku, list_fen[sku]), lowest_fen)
@@ -146,11 +153,12 @@ def found_prices(caller: Caller, given: Given) -> tuple[Read, ShopPrices]:
     return read, prices_of_shop(caller.at(given.shop))
 
 
-def proof(prices: ShopPrices, read: Read, seconds: float) -> CheckDone:
+def proof(prices: ShopPrices, read: Read, seconds: float, collar_bp: int) -> CheckDone:
     """What the guard says. Raises Malformed."""
     now_ms = time.time_ns() // 1_000_000
     first_ms = min([one.start_ms for one in read.promotions], default=now_ms)
-    asked = CheckAsked(prices, min(now_ms, first_ms), read.promotions, seconds)
+    collar = Collar(list_bp=collar_bp)
+    asked = CheckAsked(prices, min(now_ms, first_ms), read.promotions, seconds, collar)
     try:
         return checked(asked, price_guard)
     except PromotionsRefused as refused:
