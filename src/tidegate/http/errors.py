@@ -103,7 +103,7 @@ NOT_SIGNED = Kind(
 )
 NOT_OPEN = Kind("not_open", 1024, 409, False, "this way is not open for it", "此方式对其不可用")
 NOT_DONE = Kind(
-    "not_done", 1030, 409, True, "this cannot be done as things stand now", "目前状态下无法执行"
+    "not_done", 1025, 409, True, "this cannot be done as things stand now", "目前状态下无法执行"
 )
 NOT_LAWFUL = Kind(
     "not_lawful", 1040, 409, False, "the law does not allow this now", "目前不具备合法依据"
