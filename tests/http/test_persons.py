@@ -181,5 +181,5 @@ def test_a_document_is_filed_by_one_and_approved_by_another(house: House) -> Non
     )
     pages = ok(house, "GET", "inspection")
     assert sorted(pages) == [
-        "assessments", "breaches", "keys", "papers", "readings", "register", "requests",
+        "assessments", "breaches", "keys", "manifest", "papers", "readings", "register", "requests",
     ]  # fmt: skip

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tidegate.people.duties.documents import Assessment, Breach, DocumentIncomplete, Paper
-from tidegate.people.duties.inspection import pages, write_pack
+from tidegate.people.duties.inspection import manifest, pages, write_pack
 from tidegate.people.duties.store import VALID_DAYS, Duties, DutyRefused
 from tidegate.people.vault.events import DocumentFiled
 from tidegate.people.vault.parts import Asking
@@ -136,13 +136,16 @@ def test_a_pack_says_everything_about_nobody(rights: RightsHouse, duties: Duties
     assert [(one["kind"], one["state"]) for one in made["requests"]["requests"]] == [
         ("access", "done")
     ]
-    path = write_pack(rights.folder / "pack.zip", made, lambda _: b"\x01\x02", "tea")
+    made["manifest"] = manifest(made, lambda _: b"\x01\x02", "tea")
+    assert made["manifest"]["signature"] == "0102"
+    path = write_pack(rights.folder / "pack.zip", made, "tea")
     with zipfile.ZipFile(path) as archive:
-        manifest = json.loads(archive.read("manifest.json"))
-        assert manifest["signature"] == "0102"
-        assert {name: sha256(archive.read(name)).hexdigest() for name in manifest["files"]} == (
-            manifest["files"]
-        )
-        assert len(manifest["files"]) == 14
+        said = json.loads(archive.read("manifest.json"))["pages"]
+        assert len(archive.namelist()) == 16
+        assert said == {
+            name: sha256(archive.read(f"{name}.json")).hexdigest()
+            for name in made
+            if name != "manifest"
+        }
         content = b"".join(archive.read(name) for name in archive.namelist()).decode()
     assert [one.value for one in ANNS if one.value in content] == []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidegate.http.errors import NOT_FOUND, Problem
-from tidegate.people.duties.inspection import pages
+from tidegate.people.duties.inspection import manifest, pages
 from tidegate.people.duties.store import Duties
 from tidegate.people.rights.desk import RightsDesk
 from tidegate.people.rights.store import Request, RightsStore
@@ -31,8 +31,11 @@ class PersonDoors:
     duties: Duties
 
     def inspection(self) -> dict[str, dict[str, Any]]:
-        """Every page of the pack."""
-        return pages(self.vault, self.rights, self.requests, self.duties)
+        """Every page of the pack, and the hashes of them all, signed."""
+        made = pages(self.vault, self.rights, self.requests, self.duties)
+        return made | {
+            "manifest": manifest(made, self.rights.certifier.sign, self.vault.parts.shop)
+        }
 
 
 def person_name(token: int) -> str:

@@ -110,25 +110,29 @@ def keys_page(vault: Vault) -> dict[str, Any]:
     }
 
 
-def write_pack(
-    path: Path, made: dict[str, dict[str, Any]], sign: Callable[[bytes], bytes] | None, shop: str
-) -> Path:
-    """Write the pages into one zip file with a manifest; replaces nothing. Raises OSError."""
-    files = {}
-    for name, page in made.items():
-        files[f"{name}.json"] = canonical(as_json(page))
-        files[f"{name}.html"] = as_html(f"{shop}: {name}", page).encode()
-    manifest: dict[str, Any] = {
+def manifest(
+    made: dict[str, dict[str, Any]], sign: Callable[[bytes], bytes] | None, shop: str
+) -> dict[str, Any]:
+    """The hash of each page as canonical JSON, signed where there is a key to sign with."""
+    document: dict[str, Any] = {
         "format": FORMAT, "shop": shop,
-        "files": {name: sha256_of(content) for name, content in sorted(files.items())},
+        "pages": {name: sha256_of(canonical(as_json(made[name]))) for name in sorted(made)},
     }  # fmt: skip
     if sign is not None:
-        manifest["signature"] = sign(canonical(manifest)).hex()
+        document["signature"] = sign(canonical(document)).hex()
+    return document
+
+
+def write_pack(path: Path, made: dict[str, dict[str, Any]], shop: str) -> Path:
+    """Write pages (`manifest` among them) into one zip file, each as JSON and HTML.
+
+    Replaces nothing. Raises OSError.
+    """
     with path.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         path.chmod(0o600)
-        for name, content in sorted(files.items()):
-            archive.writestr(name, content)
-        archive.writestr("manifest.json", canonical(manifest))
+        for name, page in sorted(made.items()):
+            archive.writestr(f"{name}.json", canonical(as_json(page)))
+            archive.writestr(f"{name}.html", as_html(f"{shop}: {name}", page))
     return path
 
 

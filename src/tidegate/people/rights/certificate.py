@@ -29,7 +29,7 @@ class Certifier:
     ) -> None:
         self._vault = vault
         self._identity = identity
-        self._sign = sign
+        self.sign = sign
 
     def deletion(
         self,
@@ -94,6 +94,6 @@ class Certifier:
         raise AssertionError(f"entry {seq} of the stream orders no destruction")
 
     def _signed(self, document: dict[str, Any]) -> dict[str, Any]:
-        if self._sign is None:
+        if self.sign is None:
             return document
-        return document | {"signature": self._sign(canonical(document)).hex()}
+        return document | {"signature": self.sign(canonical(document)).hex()}
