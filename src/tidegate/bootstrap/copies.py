@@ -9,6 +9,7 @@ from tidegate.access.secrets import (
     copy_secrets,
     load_secrets,
 )
+from tidegate.bootstrap.people_copies import back_up_people, restore_people
 from tidegate.bootstrap.stores import NoSuchStore, existing_store
 from tidegate.bootstrap.vault_copies import back_up_vault, restore_root_key, restore_vault
 from tidegate.desk.recovery import entries_after
@@ -66,6 +67,7 @@ def back_up(root: Path, destination: Path, progress: Progress) -> list[dict[str,
             copy_database(there.channels, copy.channels)
         if there.watch.exists():
             copy_database(there.watch, copy.watch)
+        back_up_people(name, there, copy, progress)
         back_up_vault(name, there, copy, progress)
         done.append(
             {"shop": name, "seq": copied.head.seq, "hash": copied.head.hash.hex(),
@@ -100,6 +102,7 @@ def restore(
             copy_secrets(secrets / name, shop.secrets, store=root)
         if secrets is not None:
             restore_root_key(secrets / name, shop)
+        restore_people(source.shop(name), shop, progress)
         restore_vault(source.shop(name), shop, progress)
         done.append({"shop": name, "seq": made.head.seq, "hash": made.head.hash.hex()})
     if not target.access.exists():

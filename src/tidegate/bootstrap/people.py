@@ -33,7 +33,7 @@ from tidegate.people.shop_people import STREAM, ShopPeople, open_people
 from tidegate.storage.sqlite_schema import sync_directory
 from tidegate.store_paths import ShopPaths
 
-RESTORED_FILE = "people.restored"  # a restore leaves it; opening the stream takes it away
+RESTORED_FILE = "people.restored"  # a restore leaves it; whoever opens the stream takes it away
 KEY_BYTES = 32
 TURN_S = 0.5
 KEEP_ENDED_MS = 30 * DAY_MS
@@ -128,12 +128,12 @@ def open_shop_people(
     journal = SqliteJournal(paths.people, STREAM.format(shop=name))
     try:
         people = open_people(journal, owner_name(os.getpid()), zone, load_pack())
-        note_if_restored(paths, people, now_ms())
         proofs = PeopleProofs(
             paths.people_trees, journal, secrets.salt_key,
             people_signer(name, secrets.signing_key), now_ms,
         )  # fmt: skip
         outbox = Outbox(paths.messages)
+        note_if_restored(paths, people, outbox, now_ms())
     except BaseException:
         journal.close()
         raise
@@ -155,12 +155,23 @@ def open_served_people(shop: OpenShop, clock: Clock) -> OpenPeople:
     )  # fmt: skip
 
 
-def note_if_restored(paths: ShopPaths, people: ShopPeople, at_ms: int) -> None:
-    """Consents of a restored copy open nothing until somebody vouches for what came after it."""
-    mark = paths.people / RESTORED_FILE
+def note_if_restored(paths: ShopPaths, people: ShopPeople, outbox: Outbox, at_ms: int) -> None:
+    """After a restore nothing that the copy does not know is taken to be so.
+
+    Its consents open nothing until somebody vouches for what was withdrawn since, and a message
+    that waits in it may have left long ago: a person looks.
+    """
+    mark = restored_mark(paths)
     if mark.exists():
+        outbox.doubt_all(at_ms)
         people.ledger.note_restored(at_ms)
         mark.unlink()
+        sync_directory(mark.parent)
+
+
+def restored_mark(paths: ShopPaths) -> Path:
+    """The file that says that the people's stream is a copy which nobody has settled yet."""
+    return paths.folder / RESTORED_FILE
 
 
 def build_transport(way: WayOut, paths: ShopPaths, now_ms: Callable[[], int]) -> Transport:

@@ -192,6 +192,15 @@ class Outbox:
                 (state, reason, now_ms, due_ms, attempts, message),
             )
 
+    def doubt_all(self, now_ms: int) -> int:
+        """What is on its way may have left, for all that this file knows; how many these are."""
+        with self._lock:
+            return self._connection.execute(
+                "UPDATE message SET state = ?, reason = 'restored', changed_ms = ?"
+                " WHERE state IN (?, ?)",
+                (UNKNOWN, now_ms, QUEUED, SENDING),
+            ).rowcount
+
     def in_state(self, state: str, limit: int = LIST_MAX, after: int = 0) -> list[Row]:
         """Messages that stand so, by number."""
         return self._rows("state = ? AND id > ? ORDER BY id LIMIT ?", (state, after, limit))
