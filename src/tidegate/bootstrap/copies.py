@@ -60,6 +60,9 @@ def back_up(root: Path, destination: Path, progress: Progress) -> list[dict[str,
     done = []
     for name in store.shops():
         there, copy = store.shop(name), StorePaths(destination).shop(name)
+        if there.fulfilment.exists():  # first: what the journal has beyond it is asked again, once
+            copy.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            copy_database(there.fulfilment, copy.fulfilment)
         copied = back_up_shop(there.folder, name, copy.folder, progress)
         if there.publishing.exists():
             copy_database(there.publishing, copy.publishing)
@@ -92,6 +95,9 @@ def restore(
         drafts = source.shop(name).publishing
         if drafts.exists() and not shop.publishing.exists():
             copy_database(drafts, shop.publishing)
+        stands = source.shop(name).fulfilment
+        if stands.exists() and not shop.fulfilment.exists():
+            copy_database(stands, shop.fulfilment)
         heard = source.shop(name).channels
         if heard.exists() and not shop.channels.exists():
             copy_database(heard, shop.channels)
