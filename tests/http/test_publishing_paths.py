@@ -90,6 +90,27 @@ def test_a_budget_of_money_counts_as_the_desk_counts(house: House, sku: str) -> 
     house.assert_problem(house.place(basket(house, sku, PRICE_FEN)), 409, "budget_exhausted")
 
 
+def test_a_coupon_is_used_as_often_as_it_may_be_claimed(house: House, sku: str) -> None:
+    word = house.new_id("C")
+    claims = {"code": word, "claims_max": 3, "claims_per_buyer_max": 2}
+    code = published(house, sku, coupon=claims)
+    buyers = [{"buyer": {"account": house.new_id("u")}, "verified": ["account"]} for _ in range(2)]
+
+    def bought(buyer: dict[str, Any]) -> Any:  # noqa: ANN401
+        return house.place(basket(house, sku, PRICE_FEN, choices=[word], **buyer))
+
+    assert [bought(buyers[0]).status_code for _ in range(2)] == [201, 201]
+    house.assert_problem(bought(buyers[0]), 409, "limit_exceeded")
+    there = quoted(house, sku, choices=[word])
+    assert (there["priced"]["goods_fen"], there["spent"]) == (PRICE_FEN, [])
+    assert bought(buyers[1]).status_code == 201
+    there = quoted(house, sku, choices=[word])
+    assert (there["priced"]["goods_fen"], there["spent"]) == (LIST_FEN, [code])
+    house.assert_problem(bought(buyers[1]), 409, "budget_exhausted")
+    nobody = basket(house, sku, PRICE_FEN, choices=[word])
+    assert house.place(nobody).json()["reason"] == "identity_missing"
+
+
 def test_when_one_is_spent_the_next_one_applies(house: House, sku: str) -> None:
     first = published(house, sku, budget={"units": 1}, exclusive_group="one", priority=10)
     nine = {"kind": "percent_off", "pay_bp": 9_000}

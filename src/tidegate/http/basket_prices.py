@@ -83,9 +83,11 @@ class Charge:
         self.money_fen = 0
 
     def over(self, left: Room) -> bool:
-        """Whether less than that is left."""
-        return (left.units is not None and self.units > left.units) or (
-            left.money_fen is not None and self.money_fen > left.money_fen
+        """Whether less than that, or no order more, is left."""
+        return (
+            (left.units is not None and self.units > left.units)
+            or (left.money_fen is not None and self.money_fen > left.money_fen)
+            or left.uses == 0
         )
 
 

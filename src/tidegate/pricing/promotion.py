@@ -105,6 +105,19 @@ class Promotion(Part, frozen=True, kw_only=True):
         caps = (limits.buyer_orders, limits.buyer_units, limits.buyer_discount_fen)
         return self.budget != Budget() or any(cap is not None for cap in caps)
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether anything of it is counted where orders are decided: budget, cap or claims."""
+        coupon = self.coupon or Coupon()
+        claims = (coupon.claims_max, coupon.claims_per_buyer_max)
+        return self.may_run_out or any(count is not None for count in claims)
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether what is counted is counted over all buyers."""
+        claims_max = None if self.coupon is None else self.coupon.claims_max
+        return self.budget != Budget() or claims_max is not None
+
 
 class Sku(Part, frozen=True):
     """What pricing knows of a SKU. Without a cost no promotion reaches it."""

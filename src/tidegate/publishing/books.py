@@ -16,7 +16,6 @@ import structlog
 
 from tidegate.engine import layout as lo
 from tidegate.pricing.book import PriceBook
-from tidegate.pricing.promotion import Budget
 from tidegate.pricing.publishing import base_of
 from tidegate.pricing.standing import (
     Allowance,
@@ -221,8 +220,8 @@ class PriceBooks:
             standing,
             {sku.code: sku.floor_fen for sku in facts.skus},
             {(promotion, sku): number for promotion, sku, number, _, _ in exceptions},
-            frozenset(one.code for one in standing.promotions if one.may_run_out),
-            frozenset(one.code for one in standing.promotions if one.budget != Budget()),
+            frozenset(one.code for one in standing.promotions if one.is_counted),
+            frozenset(one.code for one in standing.promotions if one.has_budget),
         )
 
     async def _build(self) -> None:

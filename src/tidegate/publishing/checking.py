@@ -13,6 +13,7 @@ from tidegate.pricing.book import PriceBook
 from tidegate.pricing.guard import answers
 from tidegate.pricing.guard.compare import Collar
 from tidegate.pricing.guard.floors import Floors
+from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.promotion import Promotion
 from tidegate.pricing.publishing import (
     BELOW_FLOOR,
@@ -31,6 +32,7 @@ from tidegate.pricing.standing import (
     without_excepted,
 )
 from tidegate.publishing.bounds import NO_COLLAR, Bound, bounds_of, guarded, lowered
+from tidegate.publishing.budgets import uncounted
 
 TOUCHED_SHARE_BP = 5_000  # a change that reaches more of the catalogue is told
 LISTED_MAX = 20
@@ -49,6 +51,7 @@ class CheckAsked(msgspec.Struct, frozen=True):
     budget_s: float = 20.0
     collar: Collar = NO_COLLAR
     medians_fen: dict[str, int] | None = None
+    is_shadow: bool = False  # it stands at a platform, which counts for itself
 
 
 class CheckDone(msgspec.Struct, frozen=True):
@@ -79,6 +82,9 @@ def checked(
     else:
         book = proposed_book(prices, proposed, asked.now_ms)
         digest = configuration_hash(book, floors_by_code(prices), proposed)
+
+    if not asked.is_shadow and (problems := uncounted(book, proposed)):
+        raise PromotionsRefused(problems)
 
     def verdict(of: PriceBook, bounds: Sequence[Bound]) -> Checked:
         floors = guarded(bounds, prices.line_units_max)

@@ -156,7 +156,9 @@ class Publishing:
         now_ms = self.desk.machine.now_ms
         if channel:
             prices = as_told(prices, shadowed(await self.all(), channel, now_ms))
-        asked = CheckAsked(prices, now_ms, proposed, CHECK_BUDGET_S, COLLAR)
+        asked = CheckAsked(
+            prices, now_ms, proposed, CHECK_BUDGET_S, COLLAR, is_shadow=bool(channel)
+        )
         done = await self._asked_with_medians(asked)
         if not done.digest:  # the check died; what it was to look at still has its name
             digest = await asyncio.to_thread(digest_of, asked)
