@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 from tidegate import bootstrap
+from tidegate.bootstrap.people import open_served_people
 from tidegate.bootstrap.served_vaults import DailyJob
 from tidegate.bootstrap.vault_copies import restore_keys
 from tidegate.bootstrap.vaults import (
@@ -27,6 +28,8 @@ from tidegate.bootstrap.vaults import (
     set_key_backup_policy,
 )
 from tidegate.engine.layout import Capacity
+from tidegate.followers.process import Fleet
+from tidegate.followers.shop import Settings
 from tidegate.people.rights.places_here import spellings
 from tidegate.people.rights.terms import date_text
 from tidegate.people.vault.key_backups import KeyBackupRefused
@@ -38,7 +41,8 @@ from tidegate.record import facts as f
 from tidegate.record.lines import LINE, PAID
 from tidegate.record.readable import readable_events
 from tidegate.store_paths import StorePaths
-from tidegate.testing.vault_house import ANNS, BOBS, ToldGate
+from tidegate.testing.people_house import example_notice
+from tidegate.testing.vault_house import ANNS, BOBS, ORDER
 
 NOON_MS = 1_793_073_600_000  # 2026-10-27 12:00 in Shanghai
 DAY_MS = 86_400_000
@@ -73,6 +77,7 @@ class Store:
     keys_folder: Path
     clock: HeldClock = field(default_factory=HeldClock)
     shop: Any = None
+    people: Any = None
     vault: ShopVault | None = None
 
     def make(self) -> None:
@@ -86,20 +91,48 @@ class Store:
         paths = StorePaths(self.root)
         self.shop = bootstrap.open_shop(paths, "tea", self.clock, Capacity.small())
         self.shop.identity.set_period_end(self.shop.days() + LIMIT_DAYS)
-        self.vault = open_shop_vault(
-            VaultNeeds(
-                "tea", self.shop.paths, self.shop.identity, self.clock.now_ms, self.shop.days,
-                self.shop.secrets.signing_key, gate=ToldGate(),
-            )
-        )  # fmt: skip
+        self.people = open_served_people(self.shop, self.clock)
+        try:
+            self.vault = open_shop_vault(
+                VaultNeeds(
+                    "tea", self.shop.paths, self.shop.identity, self.clock.now_ms, self.shop.days,
+                    self.shop.secrets.signing_key, self.people,
+                )
+            )  # fmt: skip
+        except BaseException:
+            self.close()
+            raise
         return self.vault
 
     def close(self) -> None:
         if self.vault is not None:
             self.vault.close()
+            self.vault = None
+        if self.people is not None:
+            self.people.close()
             self.shop.identity.close()
             self.shop.journal.close()
-            self.vault = None
+            self.people = None
+
+    def met(self, *persons: int) -> None:
+        """The notice is in force and was shown to these."""
+        people = self.people.people
+        people.notices.publish(people.stream, example_notice(), OPERATOR, self.clock.at_ms)
+        for person in persons:
+            people.notices.serve(
+                people.stream, person, "main", "zh-CN", "plain", "first", self.clock.at_ms
+            )
+
+    def followed(self) -> None:
+        """Views, stock, trees and snapshots, as the followers' process writes them."""
+        fleet = Fleet(
+            self.root, Settings(capacity=Capacity.small(), snapshot_decisions=1), self.clock
+        )
+        fleet.look()
+        for _ in range(3):
+            for turn in fleet.turns():
+                turn.take(self.clock.monotonic_s)
+        fleet.close()
 
     def tokens(self, values: dict[str, str]) -> list[int]:
         identity = self.shop.identity
@@ -140,6 +173,7 @@ class Store:
 
     def export(self, path: Path) -> None:
         """What `tidegate export` writes."""
+        path.parent.mkdir()
         with bootstrap.reading_shop(self.root, "tea") as (journal, _), path.open("w") as out:
             for entry in bootstrap.batches_from(journal, 1):
                 for event in readable_events(entry.payload):
@@ -165,80 +199,110 @@ def everywhere(folders: list[Path], patterns: list[bytes]) -> list[str]:
     return found
 
 
-def test_a_deleted_person_is_nowhere_and_the_others_are_whole(store: Store, tmp_path: Path) -> None:
-    vault = store.open()
-    logged = (tmp_path / "logs").absolute()
-    logged.mkdir()
+@dataclass
+class Traces:
+    """Everything by which Ann could be found in bytes."""
+
+    ann: list[int]
+    bob: list[int]
+    plain: list[bytes]
+    hashes: list[bytes]
+    keys: list[bytes]
+    entries: list[tuple[str, int]]
+
+    @property
+    def all(self) -> list[bytes]:
+        return [*self.plain, *self.hashes, *self.keys]
+
+
+def lived(store: Store, vault: ShopVault) -> Traces:
+    """Ann and Bob buy, are told, are held, exported and read; one of Ann's values was corrected."""
     ann, bob = store.tokens(ANNS_VALUES), store.tokens(BOBS_VALUES)
     store.sell(ann, bob, bob)
-    vault.vault.writing.store(OPERATOR, ann[0], [one for one in ANNS if one.field != "trade_name"])
-    vault.vault.writing.store(OPERATOR, bob[0], BOBS)
-    vault.vault.writing.store(OPERATOR, ann[0], [NewValue("name", "安湖", ("order.fulfil",))])
+    store.met(ann[0], bob[0])
+    store.followed()
+    written = {path.name for path in store.shop.paths.folder.iterdir()}
+    assert {"views.db", "trees.db", "snapshots", "people", "vault"} <= written
+    writing = vault.vault.writing
+    for person, values in ((ann[0], ANNS_VALUES), (bob[0], BOBS_VALUES)):
+        writing.store(OPERATOR, person, [NewValue(*one, ORDER) for one in values.items()])
+    writing.store(OPERATOR, ann[0], [NewValue("name", "安湖", ORDER)])
     vault.vault.reading.read(TO_DELIVER, ann[0], ["phone"], whole=True)
     sheet = store.shop.paths.channel_folder("web") / "orders.csv"
     sheet.parent.mkdir(parents=True)
-    lines = [f"T-{at},{who['account']},{who['phone']},{who['address']}\n"
-             for at, who in enumerate((ANNS_VALUES, BOBS_VALUES))]  # fmt: skip
+    lines = [f"T-{who['account']},{who['phone']},{who['address']}\n"
+             for who in (ANNS_VALUES, BOBS_VALUES)]  # fmt: skip
     sheet.write_text("".join(lines), "utf-8")
-
-    identity, parts = store.shop.identity, vault.vault.parts
-    patterns, too_short = spellings([*ANNS_VALUES.values(), "安湖"])
-    hashes = [identity.keyed_hash(kind, ANNS_VALUES[name]) for kind, name in KINDS]
-    wrapped = wrapped_keys(vault, ann[0])
-    secret = [*patterns, *hashes, *wrapped]
+    plain, too_short = spellings([*ANNS_VALUES.values(), "安湖"])
     assert too_short == 0
+    identity, index = store.shop.identity, vault.vault.parts.index
+    hashes = [identity.keyed_hash(kind, ANNS_VALUES[name]) for kind, name in KINDS]
     spelled = {"account": "ann-of-the-lake", "phone": "8613812345678"}
-    entries = [(name, parts.index.bits_of(name, text, 18)) for name, text in spelled.items()]
-    assert [parts.index.candidates(*entry) for entry in entries] == [[ann[0]], [ann[0]]]
+    entries = [(name, index.bits_of(name, text, 18)) for name, text in spelled.items()]
+    return Traces(ann, bob, plain, hashes, wrapped_keys(vault, ann[0]), entries)
 
-    DailyJob(vault, lambda: None).step()  # backs the keys up
-    first_copy = newest_keys(store)
-    bootstrap.back_up(store.root, tmp_path / "backup", lambda *_: None)
-    shutil.copytree(store.shop.paths.secrets, tmp_path / "secrets" / "tea")
-    assert everywhere([store.root], secret) != []  # the search finds what is there
 
-    with (logged / "serve.log").open("w") as log:
-        structlog.configure(logger_factory=structlog.WriteLoggerFactory(log))
+def deleted(vault: ShopVault, person: int, log: Path) -> Any:  # noqa: ANN401  the request
+    """Ann asks for it, and what is logged meanwhile goes to a file."""
+    with log.open("w") as out:
+        structlog.configure(logger_factory=structlog.WriteLoggerFactory(out))
         try:
             rights = vault.rights
-            request = rights.open(OPERATOR, ann[0], "delete", text="请删除我的全部信息，谢谢")
+            request = rights.open(OPERATOR, person, "delete", text="请删除我的全部信息，谢谢")
             rights.identify(OPERATOR, request.id, "operator", "document_seen")
-            certificate = rights.delete(OPERATOR, request.id).document
+            return rights.delete(OPERATOR, request.id)
         finally:
             structlog.reset_defaults()
 
+
+def test_a_deleted_person_is_nowhere_and_the_others_are_whole(store: Store, tmp_path: Path) -> None:
+    vault = store.open()
+    traces = lived(store, vault)
+    ann, bob, index = traces.ann, traces.bob, vault.vault.parts.index
+    assert [index.candidates(*entry) for entry in traces.entries] == [[ann[0]], [ann[0]]]
+    DailyJob(vault, lambda: None).step()  # backs the keys up
+    first_copy = newest_keys(store)
+    assert everywhere([store.root], traces.all) != []  # the search finds what is there
+
+    request = deleted(vault, ann[0], tmp_path / "serve.log")
+    certificate = request.document
     assert certificate["limit_period_end"] == date_text(DAY + LIMIT_DAYS)
     assert certificate["key_backups_end"] == date_text(DAY + 30)
     assert certificate["complete_after"] == date_text(DAY + 30)
     assert certificate["kept_by_law"] == []
-    assert everywhere([store.root / "shops"], [*patterns, *wrapped]) == []  # at once, here
-    assert everywhere([store.root], hashes) != []  # keyed hashes stay to the period's end
+    assert everywhere([store.root], [*traces.plain, *traces.keys]) == []  # at once, here
+    assert everywhere([store.root], traces.hashes) != []  # to the period's end
 
     store.days_later(LIMIT_DAYS + 1)
-    store.export(tmp_path / "export.jsonl")
-    written = [store.root, logged, tmp_path / "export.jsonl"]
-    assert everywhere(written[:2], secret) == []
-    exported = (tmp_path / "export.jsonl").read_bytes()
-    assert [one for one in secret if one in exported] == []
-    assert [parts.index.candidates(*entry) for entry in entries] == [[], []]
-    assert (identity.living(ann), identity.living(bob)) == (0, 3)
+    store.followed()
+    store.export(tmp_path / "written" / "export.jsonl")
+    shutil.copy(tmp_path / "serve.log", tmp_path / "written")
+    bootstrap.back_up(store.root, tmp_path / "written" / "backup", lambda *_: None)
+    assert everywhere([store.root, tmp_path / "written"], traces.all) == []
+    assert [index.candidates(*entry) for entry in traces.entries] == [[], []]
+    living = store.shop.identity.living
+    assert (living(ann), living(bob)) == (0, 3)
     assert vault.rights.complete() == []  # a backup of the keys is still there
     store.days_later(30)
     assert vault.rights.get(request.id).document["confirmed"] == "2026-12-03T04:00:00Z"
     copies = sorted(store.keys_folder.glob("vault-keys-*.db"))
     assert (len(copies), first_copy in copies) == (2, False)  # both were made after she was gone
-    assert everywhere([store.root, store.keys_folder], secret) == []
+    assert everywhere([store.root, store.keys_folder], traces.all) == []
+    assert_leads_nowhere(store, vault, traces)
 
-    read = vault.vault.reading.read
-    recorded = tokens_in_journal(store)
-    for token in ann:  # the journal's tokens lead to nobody
+
+def assert_leads_nowhere(store: Store, vault: ShopVault, traces: Traces) -> None:
+    """The journal still has Ann's tokens, and they lead to nobody. Bob is whole."""
+    read, recorded = vault.vault.reading.read, tokens_in_journal(store)
+    for token in traces.ann:
         assert token in recorded
         with pytest.raises(VaultRefused, match="not_held"):
             read(TO_DELIVER, token, ["phone"])
     assert vault.vault.reading.find(TO_DELIVER, "phone", "13812345678") == 0
-    assert read(TO_DELIVER, bob[0], list(BOBS_VALUES), whole=True) == BOBS_VALUES
-    assert store.tokens(BOBS_VALUES) == bob
-    assert set(store.tokens(ANNS_VALUES)) & set(ann) == set()  # who comes back is somebody new
+    assert read(TO_DELIVER, traces.bob[0], list(BOBS_VALUES), whole=True) == BOBS_VALUES
+    assert store.tokens(BOBS_VALUES) == traces.bob
+    # Who comes back is somebody new.
+    assert set(store.tokens(ANNS_VALUES)) & set(traces.ann) == set()
 
 
 def wrapped_keys(vault: ShopVault, person: int) -> list[bytes]:
@@ -274,8 +338,10 @@ def test_a_backup_from_before_brings_nobody_back(
     vault = store.open()
     ann, bob = store.tokens(ANNS_VALUES), store.tokens(BOBS_VALUES)
     store.sell(ann, bob)
-    vault.vault.writing.store(OPERATOR, ann[0], [one for one in ANNS if one.field != "trade_name"])
-    vault.vault.writing.store(OPERATOR, bob[0], BOBS)
+    store.met(ann[0], bob[0])
+    for person, values in ((ann[0], ANNS_VALUES), (bob[0], BOBS_VALUES)):
+        fresh = [NewValue(*one, ORDER) for one in values.items()]
+        vault.vault.writing.store(OPERATOR, person, fresh)
     DailyJob(vault, lambda: None).step()
     bootstrap.back_up(store.root, tmp_path / "backup", lambda *_: None)
     shutil.copytree(store.shop.paths.secrets, tmp_path / "secrets" / "tea")
@@ -315,6 +381,7 @@ def test_a_vault_without_its_keys_does_not_begin_anew(store: Store, tmp_path: Pa
     vault = store.open()
     bob = store.tokens(BOBS_VALUES)
     store.sell(bob)
+    store.met(bob[0])
     vault.vault.writing.store(OPERATOR, bob[0], BOBS)
     bootstrap.back_up(store.root, tmp_path / "backup", lambda *_: None)
     shutil.copytree(store.shop.paths.secrets, tmp_path / "secrets" / "tea")
@@ -324,5 +391,3 @@ def test_a_vault_without_its_keys_does_not_begin_anew(store: Store, tmp_path: Pa
     bootstrap.restore(tmp_path / "backup", again.root, tmp_path / "secrets", lambda *_: None)
     with pytest.raises(RootKeyUnusable, match=r"vault-keys\.db is missing"):
         again.open()
-    again.shop.identity.close()
-    again.shop.journal.close()
