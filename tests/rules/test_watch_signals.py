@@ -9,6 +9,7 @@ import pytest
 from tidegate.domain.reasons import Reason
 from tidegate.record import facts as f
 from tidegate.watch import layout as lo
+from tidegate.watch.alarms import LEVEL_NAMES, NOTE, alarm_of
 from tidegate.watch.evaluate.figures import garwood
 from tidegate.watch.signals import shop_signals, stream_signals
 from tidegate.watch.watching import Watch
@@ -67,3 +68,26 @@ def test_facts_give_the_codes() -> None:
 )
 def test_intervals_of_small_counts_are_exact(count: int, low: float, high: float) -> None:
     np.testing.assert_allclose(garwood(count), (low, high), atol=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "listed", "level"),
+    [
+        (lo.CHEAP, 1, "pause_sku"),
+        (lo.RUSH, 1, "pause_sku"),
+        (lo.CHEAP, 0, "note"),
+        (lo.REPEAT, 1, "note"),
+        (lo.BULK, 1, "note"),
+        (lo.CROWD, 1, "note"),
+        (lo.BURN, 0, "pause_promotion"),
+    ],
+)
+def test_of_a_new_shop_only_list_prices_and_plans_stop_anything(
+    hypothesis: int, listed: int, level: str
+) -> None:
+    row = np.zeros(1, lo.ALARM)[0]
+    row["hypothesis"], row["listed"], row["saw"], row["expected"] = hypothesis, listed, 0.5, 2.0
+    cold, warm = alarm_of(row, "A", is_cold=True), alarm_of(row, "A", is_cold=False)
+    assert LEVEL_NAMES[cold.level] == level
+    assert warm.level != NOTE
+    assert (cold.saw, cold.expected) == (0.5, 2.0)

@@ -35,6 +35,7 @@ from tidegate.watch.heartbeat import Beat, read_beat, why_unwatched
 log = structlog.get_logger("tidegate.serving")
 
 SMALLEST_ORDERS = 1 << 17
+WATCH_BEGINS_S = 15.0
 
 
 def capacity_of(settings: ServeSettings) -> Capacity | None:
@@ -88,20 +89,20 @@ class DeskProcess:
             prices.service.received = self.views[name].received
             self.upkeep.tell(name, prices.watching.remark)
         for shop in self.shops:
-            self.upkeep.tell(shop.name, self._watched(shop))
+            self.upkeep.tell(shop.name, self._unwatched_remark(shop))
         self.channels = {
             shop.name: open_shop_channels(
                 shop, self.exchanges[shop.name], self.prices[shop.name].books
             )
             for shop in self.shops
         }
+        self.fulfilments = {
+            shop.name: open_fulfilment(shop, self.exchanges[shop.name], self.channels[shop.name])
+            for shop in self.shops
+        }
         self.people = {shop.name: open_served_people(shop, self.clock) for shop in self.shops}
         self.vaults = {
             shop.name: open_served_vault(shop, self.people[shop.name], self.clock, self.upkeep)
-            for shop in self.shops
-        }
-        self.fulfilments = {
-            shop.name: open_fulfilment(shop, self.exchanges[shop.name], self.channels[shop.name])
             for shop in self.shops
         }
         self._packed: asyncio.AbstractServer | None = None
@@ -140,6 +141,16 @@ class DeskProcess:
         if not self.settings.watch:
             return lambda: "the watch is switched off (`tidegate serve --no-watch`): start it"
         return lambda: why_unwatched(read_beat(shop.paths.folder), self.clock.monotonic_s())
+
+    def _unwatched_remark(self, shop: bootstrap.OpenShop) -> Callable[[], str]:
+        """The same, once a watch has had the time to begin."""
+        watched, began_s = self._watched(shop), self.clock.monotonic_s()
+
+        def remark() -> str:
+            is_due = self.clock.monotonic_s() - began_s > WATCH_BEGINS_S
+            return watched() if is_due or not self.settings.watch else ""
+
+        return remark
 
     async def _start(self) -> None:
         for shop in self.shops:

@@ -28,10 +28,12 @@ from tidegate.demo.shops import MARKETPLACE, OWN, PROMOTION, Shops, approved_uni
 from tidegate.demo.stage import Stage
 from tidegate.demo.stalled import Stalled
 from tidegate.demo.stalled_figures import StalledFeed
+from tidegate.demo.watch_act import FAST, WatchAct, WatchFigures, told
 
 FLOOR_MS: Final = 120_000  # so long the floor refuses everybody; then two people approve
 KILL_AT: Final = 0.5  # share of the crowd's attempts answered when the server is killed
 ID_PAIR: Final = np.int64
+FAST_ATTEMPTS: Final = 20_000
 
 
 class JudgeFailed(Exception):
@@ -242,6 +244,26 @@ class Night:
             watch(fleet.run(watch))
         self.case.release_answers = fleet.answers
 
+    def watch_stops(self) -> WatchFigures:
+        """Other shops, whose costs are missing: the watch alone stops them, each by itself."""
+        act = WatchAct(self.server.port, self.shops.person_key)
+        with self.stage.act("five more shops, only watched", "另开五店，仅靠监视"):
+            act.open()
+            act.wait_watched()
+        with self.stage.act("every price is wrong: the watch stops them", "价格全错：监视熔断"):
+            paced = act.paced()
+            last = min(FAST_ATTEMPTS, len(self.crowd.attempts))
+            fleet = Fleet(self.folder, self.job("orders", FAST, last_attempt=last), "watch-fast")
+            fleet.run(lambda _: None)
+            fast = act.fast(fleet.answers)
+            found = WatchFigures(
+                paced=paced, fast=fast, pushed=act.pushed(), polled=act.polled(),
+                silent=act.silent(),
+            )  # fmt: skip
+        for english, chinese in told(found):
+            self.stage.say(f"          {english}", chinese)
+        return found
+
     def feed_stalls(self) -> StalledFeed:
         """A marketplace goes on selling while nothing is heard of it."""
         return self.stalled.play(self.shops.person_api, self.stage)
@@ -294,6 +316,7 @@ def play(folder: Path, seed: int, scale: float, console: Console) -> NightResult
         night.marketplace_reports()
         night.releases_are_asked()
         stalled = night.feed_stalls()
+        watched = night.watch_stops()
     finally:
         night.shops.close()
         night.stalled.close()
@@ -309,8 +332,9 @@ def play(folder: Path, seed: int, scale: float, console: Console) -> NightResult
         refused_by_floor_first=refused_first,
         kill=kill,
         guard=guard,
+        watch=watched,
         stalled=stalled,
         opening=observe(crowd, map(Path, night.case.sales_answers)),
         acts=stage.acts,
-        faults=verdict.faults() + stalled.faults(),
+        faults=verdict.faults() + stalled.faults() + watched.faults(),
     )

@@ -18,6 +18,7 @@ from tidegate.demo.erp_model import ErpOutcome, ErpParameters, simulate
 from tidegate.demo.judge import MarketplaceShop, OwnShop, Verdict
 from tidegate.demo.observer import Opening
 from tidegate.demo.stalled_figures import StalledFeed
+from tidegate.demo.watch_act import WatchFigures
 
 
 class Kill(msgspec.Struct, kw_only=True, frozen=True):
@@ -77,6 +78,7 @@ class NightResult(msgspec.Struct, kw_only=True):
     opening: Opening | None
     guard: GuardSaid | None = None
     stalled: StalledFeed | None = None
+    watch: WatchFigures | None = None
     acts: list[Act]
     faults: list[str]
 

@@ -5,6 +5,7 @@ here: an order.
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,9 @@ from tidegate.demo.crowd import LIMIT_PER_ACCOUNT, LIMIT_PER_PHONE, PRODUCTS, Cr
 from tidegate.demo.result import GuardSaid
 from tidegate.demo.server import HOST, Server, free_port
 from tidegate.demo.shop_api import CallRefused, ShopApi, command_line
+from tidegate.demo.watch_act import CHANNEL as WATCHED_CHANNEL
+from tidegate.demo.watch_act import SHOPS as WATCHED
+from tidegate.demo.watch_act import calendar
 
 OWN: Final = "own"
 MARKETPLACE: Final = "marketplace"
@@ -20,6 +24,7 @@ PROMOTION: Final = "midnight"
 FIRST_PERSON: Final = "night manager"  # an office, not a person: the demo invents nobody
 SECOND_PERSON: Final = "deputy manager"
 APPROVAL_S: Final = 3_600
+ANNOUNCED_PRICE: Final = 0.03  # so that the watch leaves the night to the guards
 PRICE_ONLY_UNITS: Final = 1_000_000  # the marketplace's approval is for the price, not for a number
 ORDER_UNITS_MAX: Final = 1_000_000  # the purchase limit is to refuse the giant, not a bound
 
@@ -68,7 +73,7 @@ class Shops:
 
     def channel(self, shop: str) -> str:
         """The channel that a shop sells through."""
-        return CHANNELS[shop]
+        return CHANNELS.get(shop, WATCHED_CHANNEL)
 
     def channel_key(self, shop: str) -> str:
         """The key of that channel's client."""
@@ -103,6 +108,9 @@ class Shops:
             rights = ("--scope", scope, "--shop", shop, "--channel", channel)
             issued = tidegate("key", "issue", f"{channel} client", *by, *rights)
             self._keys[shop] = issued["key"]
+        with ThreadPoolExecutor(len(WATCHED)) as pool:
+            list(pool.map(lambda shop: tidegate("shop", "create", shop), WATCHED))
+        self._keys |= dict.fromkeys(WATCHED, self.person_key)
 
     def open_both(self) -> None:
         """Catalogue with costs, stock, limits, a promotion and a channel in both shops."""
@@ -118,6 +126,7 @@ class Shops:
         kind = "own" if shop == OWN else "marketplace"
         api.call("PUT", f"{path}/channels/{CHANNELS[shop]}", {"kind": kind})
         api.call("PUT", f"{path}/promotions/{PROMOTION}", {})
+        api.call("POST", f"{path}/calendar", calendar(ANNOUNCED_PRICE, APPROVAL_S))
         for product, units in zip(PRODUCTS, self._crowd.stock_units, strict=True):
             code = product.code
             prices = {

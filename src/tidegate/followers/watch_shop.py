@@ -69,6 +69,7 @@ class WatchShop:
             self._announced.windows_of,
         )  # fmt: skip
         self.follower.at_once = self._ask_at_once
+        self._announced.refresh(self.follower.watch, clock.now_ms())  # before anything is judged
         self._entries = 0
         self._next_s = 0.0
         self._next_beat_s = self._next_tidy_s = 0.0
@@ -91,6 +92,8 @@ class WatchShop:
         if now_s < self._next_s and written == self._seen and not self._entries:
             return None
         self._seen, self._next_s = written, now_s + IDLE_S
+        if self._entries:  # catching up: what is announced goes by codes that were learnt just now
+            self._announced.refresh(self.follower.watch, self._clock.now_ms())
         watched = self.follower.step()
         self._entries = watched.entries if watched.is_full else 0
         self._act(watched.actions, now_s)

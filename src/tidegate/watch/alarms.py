@@ -81,6 +81,8 @@ class Alarm(NamedTuple):
     threshold: float
     english: str
     chinese: str
+    saw: float = 0.0  # in the hypothesis' own measure
+    expected: float = 0.0
 
 
 def level_of(scope: int, hypothesis: int) -> int:
@@ -102,7 +104,8 @@ def alarm_of(row: Array, code: str, *, is_cold: bool) -> Alarm:
     """An alarm row in words. `is_cold`: the shop's own history is too short to act on."""
     scope, hypothesis = int(row["scope"]), int(row["hypothesis"])
     number, at_ms = int(row["number"]), int(row["at_ms"])
-    by_history = hypothesis != lo.BURN and not int(row["listed"])
+    by_list = int(row["listed"]) != 0 and hypothesis in (lo.CHEAP, lo.RUSH)
+    by_history = hypothesis != lo.BURN and not by_list
     level = NOTE if is_cold and by_history else level_of(scope, hypothesis)
     # A silence is found when somebody looks: it is named after when it began.
     since_ms = int(row["first_ms"]) if hypothesis == lo.SILENCE else at_ms
@@ -115,7 +118,7 @@ def alarm_of(row: Array, code: str, *, is_cold: bool) -> Alarm:
         key, at_ms, level, scope, number, code, int(row["channel"]), hypothesis,
         f"{int(row['first_hi']):016x}{int(row['first_lo']):016x}", int(row["first_ms"]),
         int(row["orders"]), int(row["units"]), int(row["stake_fen"]), float(row["score"]),
-        float(row["threshold"]), english, chinese,
+        float(row["threshold"]), english, chinese, float(row["saw"]), float(row["expected"]),
     )  # fmt: skip
 
 
