@@ -298,3 +298,22 @@ def test_a_source_that_fails_is_shown_and_keeps_nobody_waiting(house: AlertsHous
     assert house.after(5.1 * MINUTE_S) == [("owner", ESCALATED)]
     status = shown.status_of(house.alerting.outbox, house.clock.now_ms())
     assert status.fault.startswith("watch: WatchUnavailable: watch.db: no such table")
+
+
+def test_the_oldest_that_are_over_are_forgotten_and_never_taken_again(house: AlertsHouse) -> None:
+    for number in range(6):
+        house.alarm(f"a-{number}-x")
+        house.after(61)
+        if number < 5:
+            house.over(f"a-{number}-x")
+            house.after(61)
+    outbox = house.alerting.outbox
+    assert outbox.forget(most=5) == 0
+    assert outbox.forget(most=2) == 3
+    assert [alarm.key for alarm in shown.list_alarms(outbox)] == ["a-5-x", "a-4-x", "a-3-x"]
+    assert outbox.count("SELECT min(alert) FROM covered") == 4
+    assert outbox.count("SELECT count(*) FROM letter") == 5  # raised and over twice, raised once
+    assert outbox.count("SELECT count(*) FROM message") == 10
+    house.restart()
+    assert house.after(1) == []
+    assert len(shown.list_alarms(house.alerting.outbox)) == 3

@@ -26,7 +26,8 @@ from tidegate.watch.alerts.wording import CHINESE, ENGLISH, Clean, Shop
 
 TAKE_MAX = 500  # alarms of a source in one turn
 LOOKED_AT_MAX = 200  # open alerts whose end is looked for in one turn
-BEAT_MS = 2_000
+BEAT_MS = 5_000
+FORGET_MS = 600_000
 NOBODY = "nobody is told: secrets/alerts.toml names no recipients (`tidegate watch recipients`)"
 
 log = structlog.get_logger("tidegate.watch.alerts")
@@ -64,6 +65,7 @@ class Alerting:
         self._going: set[int] = set()
         self._looked: int = 0
         self._beat_ms = -BEAT_MS
+        self._forgot_ms = 0
         self._told_fault = ""
 
     def turn(self) -> int:
@@ -78,6 +80,9 @@ class Alerting:
         addresses = known.ways if known is not None else {}
         carry(self.outbox, self._courier, addresses, self._going, now)
         self._beat(now)
+        if now.steady_ms - self._forgot_ms >= FORGET_MS:
+            self.outbox.forget()
+            self._forgot_ms = now.steady_ms
         return taken
 
     def moment(self) -> Moment:

@@ -19,14 +19,16 @@ import msgspec
 from tidegate.watch.alerts.ports import Delivery, Letter
 from tidegate.watch.alerts.sending_process import Asked, Said
 
-WORKERS = 4
+WORKERS = 4  # of one shop
+PROCESSES_MAX = 16  # of all shops together: some 45 MB each
 WAIT_S = 20.0
-IDLE_S = 60.0  # a process that nothing was sent by for so long is ended
+IDLE_S = 20.0  # a process that nothing was sent by for so long is ended
 ANSWER_BYTES_MAX = 4096
 COMMAND = (sys.executable, "-m", "tidegate.watch.alerts.sending_process")
 NO_ANSWER = "no answer in time"
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
+_places = threading.BoundedSemaphore(PROCESSES_MAX)
 
 
 def start_process() -> "subprocess.Popen[bytes]":
@@ -81,32 +83,38 @@ class ProcessCourier:
             thread.join(self._wait_s + 1.0)
 
     def _work(self) -> None:
-        process: subprocess.Popen[bytes] | None = None
-        while True:
-            try:
-                letter = self._letters.get(timeout=IDLE_S)
-            except queue.Empty:
-                end(process)
-                process = None
-                continue
+        """Letters one after the other; between two of them the process is kept for a while."""
+        while not self._is_closed.is_set():
+            letter = self._letters.get()
             if letter is None:
-                end(process)
                 return
-            try:
-                process = process or self._start()
+            with _places:
+                self._carry(letter)
+
+    def _carry(self, letter: Letter) -> None:
+        """Carry letters by one process until it fails, or none comes."""
+        process: subprocess.Popen[bytes] | None = None
+        try:
+            process = self._start()
+            while True:
                 said = asked_of(process, letter, self._wait_s, self._is_closed)
-            except (OSError, msgspec.MsgspecError) as error:
-                said = None
-                fault = f"the sending process failed ({type(error).__name__})"
-            else:
-                fault = NO_ANSWER
-            if said is None or process is None:
-                end(process)
-                process = None
-                delivery = Delivery(letter.message, False, fault)
-            else:
-                delivery = Delivery(letter.message, said.delivered, said.fault)
-            self._done.put((letter.way, delivery))
+                if said is None:
+                    self._tell(letter, False, NO_ANSWER)
+                    return
+                self._tell(letter, said.delivered, said.fault)
+                following = self._letters.get(timeout=IDLE_S)
+                if following is None:
+                    return
+                letter = following
+        except queue.Empty:
+            return
+        except (OSError, msgspec.MsgspecError) as error:
+            self._tell(letter, False, f"the sending process failed ({type(error).__name__})")
+        finally:
+            end(process)
+
+    def _tell(self, letter: Letter, delivered: bool, fault: str) -> None:
+        self._done.put((letter.way, Delivery(letter.message, delivered, fault)))
 
 
 def asked_of(

@@ -20,6 +20,8 @@ NOBODY_YET = -1  # the step of an alert that nobody was told of
 SAME_MS = 30 * 60_000  # so long after an acknowledgement the same thing again is the same alert
 STALE_MS = 86_400_000  # older than this when first heard of: no reason to wake anybody
 NEVER_MS = 1 << 62
+KEPT_MAX = 100_000  # alarms that are over
+FORGOTTEN_AT_ONCE = 1_000
 
 _TABLES = (
     "CREATE TABLE taken (source TEXT PRIMARY KEY, cursor INTEGER NOT NULL) STRICT, WITHOUT ROWID",
@@ -153,6 +155,30 @@ class Outbox(WatchFile):
                 if over.rowcount:
                     note_change(connection, alert, closed_ms, "resolved")
                     withdraw(connection, alert)
+
+    def forget(self, most: int = KEPT_MAX) -> int:
+        """Forget the oldest alarms that are over and told, beyond `most`; how many, a part a call.
+
+        Their cursor stays, so that none is taken again.
+        """
+        rows = self.rows(
+            "SELECT id FROM alert WHERE state = 'resolved' AND over_told = 1"
+            " AND id <= (SELECT id FROM alert WHERE state = 'resolved' AND over_told = 1"
+            " ORDER BY id DESC LIMIT 1 OFFSET ?) ORDER BY id LIMIT ?",
+            (most, FORGOTTEN_AT_ONCE),
+        )
+        if not rows:
+            return 0
+        with self.changing() as connection:
+            for table in ("covered", "change"):
+                connection.executemany(f"DELETE FROM {table} WHERE alert = ?", rows)  # noqa: S608 -- our own words
+            connection.executemany("DELETE FROM alert WHERE id = ?", rows)
+            connection.execute(
+                "DELETE FROM message WHERE state <> 'due' AND letter NOT IN"
+                " (SELECT letter FROM covered)"
+            )
+            connection.execute("DELETE FROM letter WHERE id NOT IN (SELECT letter FROM message)")
+        return len(rows)
 
     def beat(self, wall_ms: int, steady_ms: int, fault: str, levels: int) -> None:
         """Note that the sender lives, and what keeps it from telling anybody, if something does."""

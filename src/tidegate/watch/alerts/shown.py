@@ -16,7 +16,7 @@ LIST_MAX = 200
 CHANGES_MAX = 500
 AT_A_TIME = 500  # acknowledged in one transaction: others write to the file too
 ACKNOWLEDGED = "acknowledged"
-PULSE_STALE_MS = 15_000  # written every two seconds: older than this, nobody sends
+PULSE_STALE_MS = 20_000  # written every five seconds: older than this, nobody sends
 
 
 class AlarmTold(msgspec.Struct, frozen=True):
