@@ -20,9 +20,10 @@ from tidegate.domain.reasons import Reason
 from tidegate.pricing.problems import PromotionsRefused
 from tidegate.pricing.publishing import Checked, Terms
 from tidegate.pricing.standing import PricedSku, ShopPrices
-from tidegate.publishing.checker import ProcessChecker
-from tidegate.publishing.checking import CheckAsked
+from tidegate.publishing.checker import WAITING_MAX, ChecksBusy, ProcessChecker
+from tidegate.publishing.checking import CheckAsked, CheckDone
 from tidegate.publishing.publication import NotPublishable
+from tidegate.publishing.shop_publishing import ShopPublishing
 from tidegate.publishing.store import Draft, Drafts, DraftsUnavailable
 from tidegate.publishing.watching import TRIES
 from tidegate.record import facts as f
@@ -136,6 +137,35 @@ def test_a_check_that_nobody_waits_for_any_more_answers_no_other() -> None:
         await checker.close()
 
     asyncio.run(scene())
+
+
+def test_more_checks_than_may_wait_are_told_to_come_again() -> None:
+    """And the watch has a checker of its own, so that no flood of drafts keeps it waiting."""
+
+    async def scene() -> None:
+        checker = ProcessChecker()
+        asked = msgspec.structs.replace(ASKED, budget_s=20.0)
+        many = (checker.check(asked) for _ in range(WAITING_MAX + 3))
+        found = await asyncio.gather(*many, return_exceptions=True)
+        verdicts = [one.checked.verdict for one in found if isinstance(one, CheckDone)]
+        assert verdicts == ["proved"] * WAITING_MAX
+        assert [type(one) for one in found[WAITING_MAX:]] == [ChecksBusy] * 3
+        assert (await checker.check(asked)).checked.verdict == "proved"
+        await checker.close()
+
+    asyncio.run(scene())
+
+
+def test_a_shop_has_two_checkers(tmp_path: Path) -> None:
+    async def scene() -> None:
+        there = House(tmp_path)
+        await there.desks.open()
+        own = ShopPublishing(there.desk, tmp_path / "own.db", there.clock.now_ms)
+        assert own.watching.checker is not own.service.checker
+        await own.stop()
+        await there.close()
+
+    run(scene())
 
 
 def test_a_checker_that_nobody_asks_gives_its_memory_back() -> None:

@@ -93,6 +93,11 @@ def floors_by_code(prices: ShopPrices) -> dict[str, int]:
 
 def standing_of(prices: ShopPrices, now_ms: int) -> Standing:
     """The published promotions that are on or still to come, and compile together."""
+    return standing_book(prices, now_ms)[1]
+
+
+def standing_book(prices: ShopPrices, now_ms: int) -> tuple[PriceBook, Standing]:
+    """The book that the desk prices with, and what stands in it."""
     promotions = [_decode(document) for document in prices.documents]
     kept = [one for one in promotions if one.end_ms > now_ms and one.code not in prices.paused]
     skus = catalogue_of(prices)
@@ -104,7 +109,7 @@ def standing_of(prices: ShopPrices, now_ms: int) -> Standing:
         left_out |= {one.code: "what it requires is gone" for one in kept
                      if one.code not in kept_codes}  # fmt: skip
         try:
-            PriceBook(settled, skus)
+            book = PriceBook(settled, skus, prices.version)
         except PromotionsRefused as refused:
             wrong = {problem.promotion: str(problem) for problem in refused.problems}
             if "" in wrong:
@@ -112,7 +117,7 @@ def standing_of(prices: ShopPrices, now_ms: int) -> Standing:
             left_out |= wrong
             kept = [one for one in settled if one.code not in wrong]
         else:
-            return Standing(tuple(settled), left_out)
+            return book, Standing(tuple(settled), left_out)
 
 
 def settle(promotions: Iterable[Promotion], skus: Iterable[Sku]) -> list[Promotion]:
@@ -143,12 +148,6 @@ def narrowed(
             excepted = tuple(sorted({*excepted, *without}))
         scope = msgspec.structs.replace(scope, skus=named, except_skus=excepted)
     return msgspec.structs.replace(promotion, combines_with=combines, scope=scope)
-
-
-def standing_book(prices: ShopPrices, now_ms: int) -> tuple[PriceBook, Standing]:
-    """The book that the desk prices with."""
-    standing = standing_of(prices, now_ms)
-    return PriceBook(standing.promotions, catalogue_of(prices), prices.version), standing
 
 
 def without_excepted(

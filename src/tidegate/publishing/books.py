@@ -26,7 +26,9 @@ from tidegate.pricing.standing import (
     with_bundles,
 )
 
-INLINE_SKUS_MAX = 500  # a catalogue that small is compiled at once, in a few milliseconds
+# So little is compiled at once, in a few milliseconds; more would keep orders waiting.
+INLINE_SKUS_MAX = 500
+INLINE_PROMOTIONS_MAX = 10
 
 log = structlog.get_logger("tidegate.publishing")
 
@@ -171,7 +173,12 @@ class PriceBooks:
         prices = self._prices
         if prices is not None and prices.key.is_same(key):
             return prices
-        if self._building is None and len(self._desk.machine.catalogue.sku_codes) < INLINE_SKUS_MAX:
+        catalogue = self._desk.machine.catalogue
+        is_small = (
+            len(catalogue.sku_codes) < INLINE_SKUS_MAX
+            and len(catalogue.published) <= INLINE_PROMOTIONS_MAX
+        )
+        if self._building is None and is_small:
             self._prices = self._compile(key, self._collect())
             return self._prices
         return None

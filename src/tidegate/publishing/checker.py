@@ -23,6 +23,7 @@ from tidegate.publishing.check_process import (
 from tidegate.publishing.checking import CheckAsked, CheckDone, unknown
 
 GRACE_S = 10.0  # beyond its budget: to start, to read and to write
+WAITING_MAX = 2  # that wait for their turn; who comes then is told to come again
 IDLE_S = 600.0  # without a question: then its memory is given back
 MODULE = "tidegate.publishing.check_process"
 
@@ -33,7 +34,7 @@ class Checker(Protocol):
     """Whoever can check."""
 
     async def check(self, asked: CheckAsked) -> CheckDone:
-        """The verdict. Raises PromotionsRefused where what is proposed is malformed."""
+        """The verdict. Raises PromotionsRefused where what is proposed is malformed, ChecksBusy."""
 
     async def close(self) -> None:
         """No more checks: give back what is held."""
@@ -49,6 +50,7 @@ class ProcessChecker:
         idle_s: float = IDLE_S,
     ) -> None:
         self.started = 0
+        self.waiting = 0
         self._command = command
         self._grace_s = grace_s
         self._idle_s = idle_s
@@ -58,6 +60,15 @@ class ProcessChecker:
 
     async def check(self, asked: CheckAsked) -> CheckDone:
         """Ask the process, and wait."""
+        if self.waiting >= WAITING_MAX:
+            raise ChecksBusy(f"{WAITING_MAX} checks of this shop wait already: try again later")
+        self.waiting += 1
+        try:
+            return await self._in_turn(asked)
+        finally:
+            self.waiting -= 1
+
+    async def _in_turn(self, asked: CheckAsked) -> CheckDone:
         async with self._turn:
             if self._leave is not None:
                 self._leave.cancel()
@@ -122,6 +133,10 @@ class ProcessChecker:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         await process.wait()
+
+
+class ChecksBusy(Exception):
+    """As many checks wait as may."""
 
 
 class CheckDied(Exception):

@@ -31,7 +31,7 @@ from tidegate.pricing.publishing import (
 from tidegate.publishing.books import PriceBooks, surroundings_of
 from tidegate.publishing.bounds import COLLAR
 from tidegate.publishing.budgets import rule_codes, rules_of
-from tidegate.publishing.checker import Checker
+from tidegate.publishing.checker import Checker, ChecksBusy
 from tidegate.publishing.checking import CheckAsked, CheckDone, unknown
 from tidegate.publishing.publication import (
     DraftMissing,
@@ -173,7 +173,10 @@ class Publishing:
             log.exception("medians_unread", shop=self.desk.shop)
             why = f"what was received in the last 30 days cannot be read ({error})"
             return unknown(why, "", asked.prices.version)
-        return await self.checker.check(msgspec.structs.replace(asked, medians_fen=medians_fen))
+        try:
+            return await self.checker.check(msgspec.structs.replace(asked, medians_fen=medians_fen))
+        except ChecksBusy as busy:
+            raise NotPublishable(str(busy)) from None
 
     async def _medians(self) -> dict[str, int]:
         """What a unit of each SKU brought, by the median of the last 30 days; by code."""

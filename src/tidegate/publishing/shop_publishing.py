@@ -28,7 +28,7 @@ class ShopPublishing:
         self.books = PriceBooks(desk, now_ms)
         self.drafts = Drafts(path, now_ms)
         self.service = Publishing(desk, self.books, self.drafts, checker or ProcessChecker())
-        self.watching = Watching(self.service, now_ms)
+        self.watching = Watching(self.service, checker or ProcessChecker(), now_ms)
         self.shadows = Shadows(self.drafts, self.books.facts)
         self.live = GoingLive(desk, now_ms)
 
@@ -41,5 +41,6 @@ class ShopPublishing:
         """End the watch and give the file back; before the desk stops."""
         await self.live.stop()
         await self.watching.stop()
+        await self.watching.checker.close()
         await self.service.checker.close()
         self.drafts.close()

@@ -12,10 +12,12 @@ import msgspec
 import structlog
 
 from tidegate.engine import layout as lo
+from tidegate.pricing.promotion import Promotion
 from tidegate.pricing.publishing import GOING_LIVE_LEAD_MS, PROVED, Checked, to_pause
 from tidegate.pricing.standing import ShopPrices, standing_of
 from tidegate.publishing.books import Key, exceptions_of, facts_of, key_of
 from tidegate.publishing.bounds import COLLAR
+from tidegate.publishing.checker import Checker
 from tidegate.publishing.checking import CheckAsked
 from tidegate.publishing.publication import summary
 from tidegate.publishing.service import CHECK_BUDGET_S, Publishing
@@ -34,8 +36,10 @@ log = structlog.get_logger("tidegate.publishing")
 class Watching:
     """The watch over one shop's published promotions. Lives on the desk's loop."""
 
-    def __init__(self, publishing: Publishing, now_ms: Callable[[], int]) -> None:
+    def __init__(self, publishing: Publishing, checker: Checker, now_ms: Callable[[], int]) -> None:
+        """`checker`: its own, so that drafts never keep what is live waiting."""
         self.publishing = publishing
+        self.checker = checker
         self.checks = 0
         self._fault = ""  # the watch itself failed
         self._told = ""  # what the last look found beside
@@ -110,10 +114,10 @@ class Watching:
             self._allowed_then = allowed
             return False
         prices = facts_of(desk, now_ms)
-        standing = standing_of(prices, now_ms)
+        standing = await asyncio.to_thread(standing_of, prices, now_ms)  # orders go on meanwhile
         # From the lead on a window counts as begun; proofs cover every moment of it anyhow.
         asked = CheckAsked(prices, now_ms, (), CHECK_BUDGET_S, LIST_COLLAR)
-        done = await self.publishing.checker.check(asked)
+        done = await self.checker.check(asked)
         self.checks += 1
         if done.checked.counterexample is None and done.checked.verdict != PROVED:
             self._tries += 1
@@ -122,7 +126,7 @@ class Watching:
         self._tries = 0
         if not key_of(desk).is_same(key):
             return True  # prices moved meanwhile: look again, nothing is decided on old ones
-        await self._pause(prices, done.checked)
+        await self._pause(prices, standing.promotions, done.checked)
         told = [f"promotion {code} is left out: {why}" for code, why in standing.left_out.items()]
         self._done(key, now_ms, "; ".join([*told, *await self._shadows(prices, now_ms)]))
         self._allowed_then = allowed
@@ -150,12 +154,13 @@ class Watching:
         for _, expires_ms in self._allowed_then:
             yield expires_ms
 
-    async def _pause(self, prices: ShopPrices, checked: Checked) -> None:
+    async def _pause(
+        self, prices: ShopPrices, standing: tuple[Promotion, ...], checked: Checked
+    ) -> None:
         """Pause what is no longer proved and has no exception."""
         if checked.verdict == PROVED:
             return
         desk = self.publishing.desk
-        standing = standing_of(prices, self._now_ms()).promotions
         excepted = {one.promotion for one in prices.allowances}
         codes = to_pause(checked, standing, excepted)
         for code in codes:
@@ -173,7 +178,7 @@ class Watching:
         for channel in sorted({one.shadow_channel for one in drafts}):
             there = as_told(prices, shadowed(drafts, channel, now_ms))
             asked = CheckAsked(there, now_ms, (), CHECK_BUDGET_S, LIST_COLLAR)
-            done = await self.publishing.checker.check(asked)
+            done = await self.checker.check(asked)
             if done.checked.verdict != PROVED:
                 words = f"promotions at {channel}: {summary(done.checked)}"
                 log.error("shadow_not_proved", shop=self.publishing.desk.shop, why=words)
