@@ -264,59 +264,72 @@ def issue_keys(access: bootstrap.Access) -> dict[str, str]:
     return keys | {"revoked": revoked.key}
 
 
+class Inside:
+    """Everything of one shop behind the doors."""
+
+    def __init__(self, name: str, paths: StorePaths, clock: SystemClock) -> None:
+        bootstrap.create_shop(paths.shop(name), name, "Asia/Shanghai")
+        shop = self.shop = bootstrap.open_shop(paths, name, clock, ROOM)
+        self.exchange = IdentityExchange(shop.identity)
+        self.views = bootstrap.open_views(shop)
+        self.prices = bootstrap.open_publishing(shop, clock)
+        self.stopping = Stopping(shop.desk, shop.paths.watch, clock.now_ms)
+        self.alarms = AlarmDesk(shop.paths.alerts, clock.now_ms)
+        self.ledger = Ledger(shop.paths.channels)
+        self.fulfilment = RunningFulfilment(shop, self.exchange, self.ledger)
+        self.people = open_shop_people(
+            name, shop.paths, shop.secrets, lambda: "Asia/Shanghai", clock.now_ms,
+            clock.monotonic_s,
+        )  # fmt: skip
+        self.vault = open_shop_vault(
+            VaultNeeds(
+                name, shop.paths, shop.identity, clock.now_ms, shop.days,
+                shop.secrets.signing_key, self.people,
+            )
+        )  # fmt: skip
+
+    def parts(self) -> ShopParts:
+        """What the doors see of it."""
+        return ShopParts(
+            self.shop.name, self.shop.desk, self.exchange, self.views, self.prices, self.stopping,
+            partial(read_beat, self.shop.paths.folder),
+            alarms=self.alarms,
+            fulfilment=self.fulfilment.service,
+            people=people_doors(self.people),
+            persons=person_doors(self.vault),
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Begin, on the server's loop."""
+        self.shop.desk.start()
+        self.exchange.start(self.shop.desk.storage.submit)
+        self.prices.start()
+        self.fulfilment.start()
+        self.people.sending.start()
+
+    async def stop(self) -> None:
+        """End, what asks before what answers."""
+        await asyncio.to_thread(self.fulfilment.stop)
+        await asyncio.to_thread(self.people.close)
+        await asyncio.to_thread(self.vault.close)
+        self.ledger.close()
+        await self.prices.stop()
+        await self.exchange.stop()
+        await self.shop.desk.stop()
+        self.stopping.close()
+        self.shop.identity.close()
+        self.views.close()
+
+
 def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
     """Start a server in a thread; how to get the house, and how to close it."""
     warm()  # as `serve` does: no test waits for the compiler
     clock, paths = SystemClock(), StorePaths(folder)
     access = bootstrap.open_access(paths, clock)
     keys = issue_keys(access)
-    shops = {}
-    for name in SHOPS:
-        bootstrap.create_shop(paths.shop(name), name, "Asia/Shanghai")
-        shops[name] = bootstrap.open_shop(paths, name, clock, ROOM)
-    exchanges = {name: IdentityExchange(shop.identity) for name, shop in shops.items()}
-    views = {name: bootstrap.open_views(shops[name]) for name in SHOPS}
-    prices = {name: bootstrap.open_publishing(shops[name], clock) for name in SHOPS}
-    stops = {
-        name: Stopping(shops[name].desk, shops[name].paths.watch, clock.now_ms) for name in SHOPS
-    }
-    ledgers = {name: Ledger(shops[name].paths.channels) for name in SHOPS}
-    fulfilments = {
-        name: RunningFulfilment(shops[name], exchanges[name], ledgers[name]) for name in SHOPS
-    }
-    people = {
-        name: open_shop_people(
-            name, shops[name].paths, shops[name].secrets, lambda: "Asia/Shanghai", clock.now_ms,
-            clock.monotonic_s,
-        )
-        for name in SHOPS
-    }  # fmt: skip
-    vaults = {
-        name: open_shop_vault(
-            VaultNeeds(
-                name, shops[name].paths, shops[name].identity, clock.now_ms, shops[name].days,
-                shops[name].secrets.signing_key, people[name],
-            )
-        )
-        for name in SHOPS
-    }  # fmt: skip
+    inside = {name: Inside(name, paths, clock) for name in SHOPS}
     doors = make_doors(
-        [
-            ShopParts(
-                name,
-                shops[name].desk,
-                exchanges[name],
-                views[name],
-                prices[name],
-                stops[name],
-                partial(read_beat, shops[name].paths.folder),
-                alarms=AlarmDesk(shops[name].paths.alerts, clock.now_ms),
-                fulfilment=fulfilments[name].service,
-                people=people_doors(people[name]),
-                persons=person_doors(vaults[name]),
-            )
-            for name in SHOPS
-        ],
+        [one.parts() for one in inside.values()],
         access.authenticator,
         bootstrap.open_approvals(access),
         clock,
@@ -326,30 +339,19 @@ def open_house(folder: Path) -> tuple[Callable[[], House], Callable[[], None]]:
 
     async def start() -> None:
         loops.append(asyncio.get_running_loop())
-        for name in SHOPS:
-            shops[name].desk.start()
-            exchanges[name].start(shops[name].desk.storage.submit)
-            prices[name].start()
-            fulfilments[name].start()
-            people[name].sending.start()
+        for one in inside.values():
+            one.start()
 
     async def stop() -> None:
-        for name in SHOPS:
-            await asyncio.to_thread(fulfilments[name].stop)
-            await asyncio.to_thread(people[name].close)
-            await asyncio.to_thread(vaults[name].close)
-            ledgers[name].close()
-            await prices[name].stop()
-            await exchanges[name].stop()
-            await shops[name].desk.stop()
-            stops[name].close()
-            shops[name].identity.close()
-            views[name].close()
+        for one in inside.values():
+            await one.stop()
         access.store.close()
 
     server = HttpServer(doors, Listen(port=0), start, stop, started.set)
     thread = threading.Thread(target=server.run, name="server", daemon=True)
     thread.start()
+    shops = {name: one.shop for name, one in inside.items()}
+    views = {name: one.views for name, one in inside.items()}
 
     def house() -> House:
         assert started.wait(START_DEADLINE_S), "the server did not start"
