@@ -115,5 +115,8 @@ def test_the_report_has_everything(stream: Stream) -> None:
     assert "(order 541431)" in text
     drawn = page(made)
     assert drawn.count("<circle") == 8
+    assert drawn.count("<table>") == 5
+    assert "<td>541431</td>" in drawn
+    assert "<td>price_10</td><td>2/2</td><td>16% to 100%</td>" in drawn
     assert "<script" not in drawn
     assert "http" not in drawn

@@ -1,12 +1,15 @@
-"""Delay against false alarms, as one HTML page that needs nothing else: an SVG and its table.
+"""An evaluation as one HTML page that needs nothing else: delay against false alarms, and tables.
 
-Always both axes as they were measured, the chosen settings marked. Never a script.
+Always both axes as they were measured, the chosen settings marked, every share with its interval.
+Never a script.
 """
 
 import html
 import math
 
-from tidegate.watch.evaluate.report import Evaluation, Point
+from tidegate.watch.alarms import LEVEL_NAMES
+from tidegate.watch.evaluate.figures import Rate
+from tidegate.watch.evaluate.report import Evaluation, Point, first_id, moment
 
 WIDTH, HEIGHT, MARGIN = 760, 420, 56
 COLOURS = ("#0b6e99", "#b3541e", "#4c7a34", "#7a4c8f", "#8a6d00")
@@ -32,7 +35,8 @@ def page(made: Evaluation) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_TITLE}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{_TITLE}</h1><p>{summary}</p>"
-        f"{_figure(made.curve)}<p>{_TOLD}</p>{_table(made.curve)}</body></html>\n"
+        f"{_figure(made.curve)}<p>{_TOLD}</p>{_table(made.curve)}"
+        f"{_quiet(made)}{_incidents(made)}{_opposites(made)}</body></html>\n"
     )
 
 
@@ -114,3 +118,68 @@ def _table(curve: list[Point]) -> str:
         f"<table><tr><th>shift</th><th>wrong a year</th>{head}</tr>{''.join(rows)}</table>"
         "<p>In brackets: how many seeds were caught.</p>"
     )
+
+
+def _quiet(made: Evaluation) -> str:
+    """The file as it is: rates with their intervals, and every alarm."""
+    quiet = made.quiet
+    rates = [
+        [name, *_rate(rate)]
+        for name, rate in (
+            ("pauses 误停", quiet.pauses), ("caps 误限购", quiet.caps), ("notes 提示", quiet.notes),
+        )
+    ]  # fmt: skip
+    alarms = [
+        [
+            moment(alarm.at_ms), LEVEL_NAMES[alarm.level],
+            "right" if alarm in quiet.right else "", alarm.english,
+            first_id(alarm, made.order_ids),
+        ]
+        for alarm in sorted((*quiet.right, *quiet.wrong), key=lambda one: one.at_ms)
+    ]  # fmt: skip
+    return (
+        "<h2>As it is 原始数据</h2>"
+        + _rows(["wrong stops", "in all", "a shop-year", "95 %"], rates)
+        + _rows(["at (UTC)", "level", "", "alarm", "order"], alarms)
+    )
+
+
+def _rate(rate: Rate) -> list[str]:
+    return [str(rate.alarms), f"{rate.a_year:.1f}", f"{rate.low:.1f} to {rate.high:.1f}"]
+
+
+def _incidents(made: Evaluation) -> str:
+    rows = [
+        [
+            one.name, f"{one.caught}/{one.runs}", f"{one.share[0]:.0%} to {one.share[1]:.0%}",
+            f"{one.seconds[0]:,.2f} ({one.seconds[1]:,.2f})",
+            f"{one.orders[0]:,.0f} ({one.orders[1]:,.0f})",
+            f"{one.lost_fen[0] / 100:,.2f} ({one.lost_fen[1] / 100:,.2f})", f"{one.bound:.0%}",
+        ]
+        for one in made.delays
+    ]  # fmt: skip
+    head = [
+        "incident 事故", "caught", "95 %", "seconds (p95)", "orders (p95)", "yuan (p95)",
+        "of Lorden's bound",
+    ]  # fmt: skip
+    return "<h2>Put in 注入事故</h2>" + _rows(head, rows)
+
+
+def _opposites(made: Evaluation) -> str:
+    rows = [
+        [
+            one.name, f"{one.stopped}/{one.runs}", f"{one.share[0]:.0%} to {one.share[1]:.0%}",
+            str(one.paused), one.example,
+        ]
+        for one in made.opposites
+    ]  # fmt: skip
+    head = ["opposite 不应误停", "stopped", "95 %", "of them paused", "e.g."]
+    return "<h2>What must not be stopped 不应误停</h2>" + _rows(head, rows)
+
+
+def _rows(head: list[str], rows: list[list[str]]) -> str:
+    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    lines = [
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    ]
+    return f"<table><tr>{top}</tr>{''.join(lines)}</table>"

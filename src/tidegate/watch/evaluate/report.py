@@ -146,7 +146,7 @@ def as_document(made: Evaluation) -> dict[str, Any]:
 
 def _alarm(alarm: Alarm, order_ids: list[str]) -> dict[str, Any]:
     return {
-        "at": _moment(alarm.at_ms),
+        "at": moment(alarm.at_ms),
         "level": LEVEL_NAMES[alarm.level],
         "sentence": alarm.english,
         "sentence_zh": alarm.chinese,
@@ -166,7 +166,8 @@ def first_id(alarm: Alarm, order_ids: list[str]) -> str:
     return order_ids[number]
 
 
-def _moment(at_ms: int) -> str:
+def moment(at_ms: int) -> str:
+    """A moment in UTC, to the minute."""
     return dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC).isoformat(" ", "seconds")[:16]
 
 
@@ -187,7 +188,7 @@ def as_lines(made: Evaluation) -> list[str]:
         judged = "right" if alarm in quiet.right else "     "
         order = first_id(alarm, made.order_ids)
         lines.append(
-            f"  {_moment(alarm.at_ms)} {judged} {LEVEL_NAMES[alarm.level]:16} {alarm.english}"
+            f"  {moment(alarm.at_ms)} {judged} {LEVEL_NAMES[alarm.level]:16} {alarm.english}"
             + (f" (order {order})" if order else "")
         )
     if made.delays:
