@@ -15,12 +15,13 @@ from tidegate.channels.ports import Free, Key
 from tidegate.desk.answers import CommandAnswer, DeskUnready, ManyDecided
 from tidegate.desk.desk import Desk
 from tidegate.desk.order_states import order_states
-from tidegate.engine.layout import SHOP_FLAGS
+from tidegate.engine.layout import INCIDENT, PAUSED, SHOP_FLAGS
 from tidegate.people.normalise import IdentityMalformed, normalise
 from tidegate.record.facts import Command
 from tidegate.record.lines import NO_SKU, Array
 
 ANSWER_S = 60.0
+STOPS = PAUSED | INCIDENT  # an alarm keeps orders from release; shelves are another matter
 DURABLE_LOOK_S = 0.001
 T = TypeVar("T")
 Exchanged = Callable[[Sequence[tuple[int, str]]], Awaitable[list[int]]]
@@ -179,7 +180,7 @@ class ServedShop:
         """In columns: two thousand SKUs must not keep orders waiting."""
         machine, catalogue = self._desk.machine, self._desk.catalogue
         state, number = machine.state, catalogue.channel_number(channel)
-        if number is None or state.scalars[SHOP_FLAGS]:
+        if number is None or int(state.scalars[SHOP_FLAGS]) & STOPS:
             return [0] * len(skus)
         pool = int(state.channels[number]["pool"])
         codes = np.array([catalogue.sku_number(sku) for sku in skus], np.int64)
@@ -188,9 +189,10 @@ class ServedShop:
         cells, rows = state.cells[pool, numbers], state.skus[numbers]
         units = cells["on_hand"] - cells["pre_held"] - cells["committed"]
         units = units - cells["debt"] - cells["recalling"] - rows["safety_stock"]
-        units = np.where(known & (rows["flags"] == 0), np.maximum(units, 0), 0)
+        stopped = rows["flags"] & STOPS != 0
+        units = np.where(known & ~stopped, np.maximum(units, 0), 0)
         for place in np.flatnonzero(known & (rows["recipe"] != 0)).tolist():
-            units[place] = 0 if rows["flags"][place] else machine.available(int(codes[place]), pool)
+            units[place] = 0 if stopped[place] else machine.available(int(codes[place]), pool)
         found: list[int] = units.tolist()
         return found
 

@@ -105,6 +105,14 @@ class Alarms:
         """Alarms that nobody has settled, oldest first."""
         return self._rows("settled_ms = 0 ORDER BY id LIMIT ?", LIST_MAX)
 
+    def too_cheap(self, channel: str) -> set[str]:
+        """SKUs that cost less than their floor on a channel, as far as anybody has looked."""
+        rows = self._ledger.ask(
+            "SELECT sku FROM alarm WHERE channel = ? AND kind = ? AND settled_ms = 0",
+            (channel, BELOW_FLOOR),
+        )
+        return {sku for (sku,) in rows}
+
     def raise_one(
         self,
         channel: str,

@@ -8,6 +8,7 @@ does not have.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tidegate.channels.alarms import AlarmFlags
 from tidegate.channels.asking import Asking
 from tidegate.channels.capabilities import capabilities_of
 from tidegate.channels.connection import Connection
@@ -85,7 +86,9 @@ class RunningChannel:
             )
         self.warehouse = ends.warehouse if settings.hands_over else None
         self.outbox = Outbox(name, ledger, asking, self.warehouse) if self.warehouse else None
-        self.ladder = StopLadder(name, ledger, ends.stock, self.warehouse, settings.phone)
+        self.ladder = StopLadder(
+            name, ledger, ends.stock, self.warehouse, settings.phone, self._read_stock_soon
+        )
         self.sales = SaleInbox(f"{name}: sales", SaleIntake(self.intake))
         self.loops = [Loop(f"{name}: feed", FEED_S, self._feed_turn)]
         self.stock: StockOut | None = None
@@ -96,10 +99,11 @@ class RunningChannel:
         self.prices: PriceReading | None = None
         if shared.ours is not None:
             self._first = FirstOrders(name, ledger, shared.ours)
+            self._flags = AlarmFlags(ledger, asking.shop)
             if ends.prices is not None:
                 self.prices = PriceReading(
                     name, ledger, shared.ours, ends.prices, settings.price_s * 1000,
-                    self.stock.read_soon if self.stock else lambda: None,
+                    self._read_stock_soon,
                 )  # fmt: skip
             self.loops.append(Loop(f"{name}: prices", PRICES_S, self._prices_turn))
 
@@ -123,11 +127,16 @@ class RunningChannel:
         if is_stopped:
             self.ladder.turn(now_ms)
 
+    def _read_stock_soon(self) -> None:
+        if self.stock is not None:
+            self.stock.read_soon()
+
     def _prices_turn(self) -> None:
         now_ms = self._shop.now_ms()
         if self.prices is not None:
             self.prices.turn(now_ms)
         self._first.turn(now_ms)
+        self._flags.turn()  # at once: what is sold at that price must not go meanwhile
 
     def is_stopped(self) -> bool:
         """Whether a stop is in force."""

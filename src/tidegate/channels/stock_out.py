@@ -194,7 +194,14 @@ class StockOut:
     def _available(self, offers: Sequence[Offer]) -> list[int]:
         if self.stopped():
             return [0] * len(offers)
-        return self._shop.available(self.channel, [offer.sku for offer in offers])
+        found = self._shop.available(self.channel, [offer.sku for offer in offers])
+        too_cheap = self._alarms.too_cheap(self.channel)  # until a person has looked
+        if not too_cheap:
+            return found
+        return [
+            0 if offer.sku in too_cheap else units
+            for offer, units in zip(offers, found, strict=True)
+        ]
 
     def _push_piece(
         self, wanted: Sequence[tuple[Offer, int]], caught_up_ms: int, counts: dict[str, int]

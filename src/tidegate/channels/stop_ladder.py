@@ -42,8 +42,13 @@ class StopLadder:
         stock: StockTarget | None,
         warehouse: Warehouse | None,
         phone: str = "",
+        on_left: Callable[[], None] = lambda: None,
     ) -> None:
-        """`stock` or `warehouse` None: a person does those rungs."""
+        """`stock` or `warehouse` None: a person does those rungs.
+
+        `on_left`: something is still sold that nobody knew of; look at everything again.
+        """
+        self._on_left = on_left
         self.channel = channel
         self._ledger = ledger
         self._stock = stock
@@ -113,6 +118,7 @@ class StopLadder:
             left += [item for item, now in found if is_left(now.quantity, now.listed)]
         if not left:
             return Rung(step, DONE, f"read back: {len(offers)} items")
+        self._on_left()
         faults = {item for item, fault in offers if fault} & set(left)
         told = f"{len(left)} of {len(offers)} items {words}: {', '.join(left[:5])}"
         if faults:
