@@ -77,3 +77,10 @@ def test_every_module_that_proves_is_changed_somewhere() -> None:
     changed = {name.partition(":")[0] for name in NAMES}
     modules = {path.stem for path in Path(check.__file__).parent.glob("*.py")}
     assert modules - changed == {"__init__", "answers", "compare", "explain"}
+
+
+def test_every_change_is_of_code_that_stands_there() -> None:
+    """Or the long run alone would find out that a mutant has lost its place."""
+    there = program()
+    for module, _, old, new in there.mutants():
+        assert there.Changed(module, old, new).source.count(new) >= 1

@@ -67,3 +67,9 @@ def test_the_version_that_was_checked_is_missed_when_it_is_taken_away(
 @pytest.mark.long
 def test_every_promise_is_missed_when_it_is_taken_away(record_property: Record) -> None:
     noticed(range(len(MUTANTS)), record_property)
+
+
+def test_every_change_is_of_code_that_stands_there() -> None:
+    there = program()
+    for mutant in MUTANTS:
+        assert there.Changed(mutant).name == f"tidegate.{mutant.module}"

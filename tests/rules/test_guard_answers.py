@@ -36,6 +36,7 @@ from tidegate.pricing.guard.compare import (
 from tidegate.pricing.guard.explain import explained
 from tidegate.pricing.guard.figures import line_figures
 from tidegate.pricing.guard.floors import FloorPolicy, Floors, computed_floor_fen, floors_of
+from tidegate.pricing.guard.search import NOTHING_KNOWN
 from tidegate.pricing.promotion import Budget, Buyers, Promotion, Scope, Sku
 from tidegate.testing.prices import basket, catalogue, priced, promotion
 from tidegate.testing.wide_shop import wide_shop
@@ -210,6 +211,39 @@ def test_when_time_is_up_what_is_open_is_unknown() -> None:
         )
     ]
     assert all(row.fen <= fen for row, fen in zip(answer.lowest, (5_500, 1_100), strict=True))
+
+
+@pytest.mark.parametrize("exact_skus_max", [0, 4])
+def test_when_time_is_up_nothing_is_known_and_nothing_more_is_looked_at(
+    exact_skus_max: int,
+) -> None:
+    windows = [
+        promotion(f"P{n}", "shop", PercentOff(pay_bp=9_000), start_ms=n, end_ms=1_000 + n)
+        for n in range(50)
+    ]
+    book = PriceBook(windows, (A, B))
+    asked: list[int] = []
+
+    def is_over() -> bool:
+        asked.append(1)
+        return True
+
+    done = check(book, Floors((1, 1)), is_over=is_over, exact_skus_max=exact_skus_max)
+    assert done.answer.kind == "unknown"
+    assert {row.fen for row in done.rows} == {NOTHING_KNOWN}
+    assert len(asked) <= 6
+
+
+def test_more_moments_and_buyers_than_anybody_could_look_at_leave_all_open() -> None:
+    windows = [
+        promotion(f"P{n}", "shop", PercentOff(pay_bp=9_000), start_ms=n, end_ms=1_000 + n,
+                  buyers=Buyers(**{("levels", "regions")[n % 2]: (f"w{n}",)}))
+        for n in range(120)
+    ]  # fmt: skip
+    book = PriceBook(windows, (A, B))
+    answer = check(book, Floors((1, 1))).answer
+    assert isinstance(answer, Unknown)
+    assert answer.open == (0, 1)
 
 
 def test_a_bound_just_below_the_floor_is_not_a_proof() -> None:
