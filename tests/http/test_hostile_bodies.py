@@ -20,6 +20,7 @@ Answer = Any  # httpx's
 SCHEMAS = document()["components"]["schemas"]
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 NAMES = {"alarm": "x", "person": "a" * 16, "right": "none", "kind": "paper"} | {
+    "notice": "none", "template": "none", "number": "0", "announcement": "x",
     "shop": "own", "channel": "web", "id": "X-1", "code": "X-1", "proposal": "0" * 32,
 }  # fmt: skip
 TOO_LARGE = (2**63, 2**64, -(2**63) - 1, 10**40)

@@ -15,7 +15,8 @@ House = Any  # conftest.py has the class
 
 NAMES = {"shop": "own", "channel": "web", "id": "X-1", "code": "X-1", "name": "busy",
          "proposal": "0" * 32, "alarm": "x", "person": "a" * 16, "right": "none",
-         "kind": "paper", "version": "1"}  # fmt: skip
+         "kind": "paper", "version": "1", "notice": "none", "template": "none", "number": "0",
+         "announcement": "x"}  # fmt: skip
 OTHER_METHODS = {"GET": "DELETE", "POST": "PATCH", "PUT": "PATCH"}
 
 

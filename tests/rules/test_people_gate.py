@@ -10,7 +10,7 @@ import pytest
 from tidegate.people.gate import Wish
 from tidegate.people.gate_port import Allow, ClosedGate, Deny
 from tidegate.people.local_minutes import LocalMinutes, is_between
-from tidegate.people.notices.document import NOTHING, Channel
+from tidegate.people.notices.document import NOTHING, ChannelTerms
 from tidegate.people.pack import load_pack
 from tidegate.people.refusals import GateReason
 from tidegate.testing.people_house import (
@@ -283,7 +283,7 @@ def test_a_channels_own_quiet_hours_come_on_top() -> None:
     house.later(hours=9.5)  # 21:30: mail is quiet from 21:00, sms from 22:00
     assert house.why(ANN, PUSH, PHONE, "", "sms") == ""
     assert house.why(ANN, PUSH, PHONE, "", "mail") == "quiet_hours"
-    assert Channel().quiet_from_minute is None
+    assert ChannelTerms().quiet_from_minute is None
 
 
 def test_the_closed_gate_allows_nothing() -> None:

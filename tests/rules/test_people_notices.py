@@ -144,7 +144,8 @@ TOLD = (SERVICE, "after.sales", "rights.answer")  # messages about orders and re
 CHANGES: list[tuple[str, Change, dict[str, tuple[str, ...]]]] = [
     ("purpose", purpose(PUSH, title=SAY), {PUSH: ("title",)}),
     ("method", purpose(PUSH, method=SAY), {PUSH: ("method",)}),
-    ("more fields", purpose(PUSH, fields=["account", "phone", "email", "order"]), {PUSH: ("fields",)}),
+    ("more fields", purpose(PUSH, fields=["account", "phone", "email", "order"]),
+     {PUSH: ("fields",)}),
     ("fewer fields", purpose(PUSH, fields=["phone"]), {}),
     ("kept longer", purpose(PUSH, retention=LONGER), {PUSH: ("retention",)}),
     ("kept shorter", purpose(PUSH, retention=SHORTER), {}),

@@ -106,14 +106,14 @@ NOT_DONE = Kind(
     "not_done", 1025, 409, True, "this cannot be done as things stand now", "目前状态下无法执行"
 )
 NOT_LAWFUL = Kind(
-    "not_lawful", 1040, 409, False, "the law does not allow this now", "目前不具备合法依据"
+    "not_lawful", 1026, 409, False, "the law does not allow this now", "目前不具备合法依据"
 )
 NOTICE_INCOMPLETE = Kind(
-    "notice_incomplete", 1041, 422, False, "the notice lacks something that it must say",
+    "notice_incomplete", 1027, 422, False, "the notice lacks something that it must say",
     "告知内容不完整",
 )  # fmt: skip
 KEY_REUSED = Kind(
-    "key_reused", 1042, 409, True, "this key stands for another message", "该键已用于另一条消息"
+    "key_reused", 1028, 409, True, "this key stands for another message", "该键已用于另一条消息"
 )
 
 KINDS: tuple[Kind, ...] = (

@@ -136,7 +136,7 @@ class OfPerson(Body, frozen=True):
     language: Language = "zh-CN"
 
 
-class SwitchShown(msgspec.Struct, frozen=True):
+class ConsentSwitch(msgspec.Struct, frozen=True):
     """One purpose of consent as the person sees it."""
 
     purpose: str
@@ -151,7 +151,7 @@ class SwitchShown(msgspec.Struct, frozen=True):
 class ChoicesShown(msgspec.Struct, frozen=True):
     """Every switch of a person, and whether they refused automated decisions."""
 
-    switches: list[SwitchShown]
+    switches: list[ConsentSwitch]
     profiling_refused: bool
     age: str
 
@@ -283,7 +283,7 @@ class PushDecided(msgspec.Struct, frozen=True):
     decided: dict[str, int]
 
 
-class MessageShown(msgspec.Struct, frozen=True):
+class PersonMessage(msgspec.Struct, frozen=True):
     """Where a message stands; whom it goes to is a token."""
 
     number: int
@@ -303,7 +303,7 @@ class MessagesShown(msgspec.Struct, frozen=True):
     """Messages in one state, and how many stand how."""
 
     counts: dict[str, int]
-    messages: list[MessageShown]
+    messages: list[PersonMessage]
 
 
 class Resolve(Body, frozen=True):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tidegate.people.consent.standing import NOBODY, RING, Age, Consents, Standing, State
 from tidegate.people.gate_port import Allow, Answer, Deny
 from tidegate.people.local_minutes import is_between
-from tidegate.people.notices.document import Channel
+from tidegate.people.notices.document import ChannelTerms
 from tidegate.people.notices.shelf import Notices, PurposeInForce
 from tidegate.people.pack import DAY_MS
 from tidegate.people.refusals import GateReason
@@ -191,7 +191,7 @@ class PeopleGate:
         """Sensitive data is told of before, to each person (PIPL 30)."""
         return bool(found.published.notice.sensitive_fields(found.purpose, self._notices.sensitive))
 
-    def _channel(self, found: PurposeInForce, wish: Wish) -> Channel:
+    def _channel(self, found: PurposeInForce, wish: Wish) -> ChannelTerms:
         return found.published.notice.channels[wish.channel]
 
     def _is_quiet(self, found: PurposeInForce, wish: Wish) -> bool:

@@ -70,7 +70,7 @@ async def show_choices(call: Call) -> AnyAnswer:
     person = await person_of(call, body.person)
     people = people_of(call).people
     now_ms = call.doors.clock.now_ms()
-    found = [p.SwitchShown(*one) for one in switches(people, person, body.language, now_ms)]
+    found = [p.ConsentSwitch(*one) for one in switches(people, person, body.language, now_ms)]
     row, standing = people.standing.row_of(person), people.standing
     is_known = row != NOBODY
     age = Age(int(standing.age[row])) if is_known else Age.UNKNOWN

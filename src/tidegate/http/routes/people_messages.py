@@ -106,9 +106,9 @@ def template_shown(put: PutTemplate) -> p.TemplateShown:
     return p.TemplateShown(put.version, put.sha256, put.template)
 
 
-def message_shown(row: Row) -> p.MessageShown:
+def message_shown(row: Row) -> p.PersonMessage:
     """A message as it is told."""
-    return p.MessageShown(
+    return p.PersonMessage(
         number=row.id,
         id=row.key,
         person=token_text(row.person),
@@ -138,7 +138,7 @@ ROUTES = (
     ),
     Route(
         "POST", f"{_PEOPLE}/messages", "send_message", "A message to one person, if it is lawful",
-        send_message, MESSAGES_WRITE, body=p.MessageWanted, answer=p.MessageShown, status=202,
+        send_message, MESSAGES_WRITE, body=p.MessageWanted, answer=p.PersonMessage, status=202,
         description="The gate is asked now and again when the message leaves.",
     ),
     Route(
@@ -155,6 +155,6 @@ ROUTES = (
     Route(
         "POST", f"{_PEOPLE}/messages/{{number}}/resolve", "resolve_message",
         "Say what became of a message whose fate is unknown", resolve_message, MESSAGES_WRITE,
-        body=p.Resolve, answer=p.MessageShown, people_only=True,
+        body=p.Resolve, answer=p.PersonMessage, people_only=True,
     ),
 )  # fmt: skip

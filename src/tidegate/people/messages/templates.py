@@ -15,7 +15,7 @@ from msgspec import Meta
 from tidegate.people.canonical import digest_of
 from tidegate.people.filter import find
 from tidegate.people.messages.advertising import require_no_advertising
-from tidegate.people.notices.document import Channel, Language, Name, Purpose, Text
+from tidegate.people.notices.document import ChannelTerms, Language, Name, Purpose, Text
 from tidegate.people.notices.shelf import Notices
 from tidegate.people.stream import Event, PeopleStream, Recorded, token_text
 
@@ -176,7 +176,7 @@ def check_values(template: Template, values: Mapping[str, Any]) -> dict[str, str
 def filled(
     template: Template,
     purpose: Purpose,
-    channel: Channel,
+    channel: ChannelTerms,
     language: Language,
     values: Mapping[str, str],
 ) -> Filled:

@@ -8,7 +8,7 @@ This module never calls a change of substance mere wording, whoever says so.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tidegate.people.notices.document import Channel, Notice, Purpose, Recipient
+from tidegate.people.notices.document import ChannelTerms, Notice, Purpose, Recipient
 
 WORDING = frozenset(("title", "method"))  # a person may judge that only the words changed
 
@@ -105,7 +105,7 @@ def _lasts_longer(before: Purpose, after: Purpose) -> bool:
     )
 
 
-def _is_louder(was: Channel | None, now: Channel | None) -> bool:
+def _is_louder(was: ChannelTerms | None, now: ChannelTerms | None) -> bool:
     """Whether messages may come oftener, at more hours, or from somebody else."""
     if was is None or now is None:
         return True

@@ -94,7 +94,7 @@ class Frequency(Part, frozen=True):
     days: Annotated[int, Meta(ge=1, le=366)]
 
 
-class Channel(Part, frozen=True):
+class ChannelTerms(Part, frozen=True):
     """A way by which messages leave: who sends, how to stop it, when it is quiet."""
 
     sender: Text = NOTHING
@@ -146,7 +146,7 @@ class Notice(Part, frozen=True):
     storage: Text
     minors: Minors
     recipients: dict[Name, Recipient] = {}
-    channels: dict[Name, Channel] = {}
+    channels: dict[Name, ChannelTerms] = {}
     jurisdiction: Text = Text("中华人民共和国", "People's Republic of China")
 
     @property

@@ -10,7 +10,7 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from tidegate.people.notices.document import (
-    Channel,
+    ChannelTerms,
     Language,
     Notice,
     Purpose,
@@ -198,7 +198,7 @@ def _of_recipient(recipient: Recipient, language: Language) -> Iterator[Shown]:
         yield Shown(LINE, word("rights", language), recipient.rights.of(language))
 
 
-def _of_channel(name: str, channel: Channel, language: Language) -> Iterator[Shown]:
+def _of_channel(name: str, channel: ChannelTerms, language: Language) -> Iterator[Shown]:
     yield Shown(SECTION, f"{word('channels', language)}: {name}")
     if channel.sender.is_whole:
         sender = f"{channel.sender.of(language)}, {channel.contact.of(language)}"

@@ -8,7 +8,7 @@ This module never judges wording, necessity or proportion: people do, and the ru
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tidegate.people.notices.document import Channel, Notice, Purpose, Recipient, texts_of
+from tidegate.people.notices.document import ChannelTerms, Notice, Purpose, Recipient, texts_of
 from tidegate.people.pack import Pack
 
 
@@ -175,7 +175,7 @@ def _of_marketing(notice: Notice, purpose: Purpose, place: str) -> Iterator[Gap]
             yield Gap("PIPL 17(2)", f"{at}.frequency", "say how often at most")
 
 
-def _of_channel(channel: Channel, place: str, pack: Pack) -> Iterator[Gap]:
+def _of_channel(channel: ChannelTerms, place: str, pack: Pack) -> Iterator[Gap]:
     ends = (channel.quiet_from_minute, channel.quiet_to_minute)
     if (ends[0] is None) != (ends[1] is None):
         yield Gap("Consumer Protection Regulations 24", place, "give both ends of the quiet hours")
