@@ -251,7 +251,7 @@ class Intake:
         return (
             key_bytes(new.key), self.channel, order.number, state, order.status, order.placed_at,
             order.changed_at, content_print(order), new.recipient, lines, rows, due_fen(order),
-            json.dumps([line.receivable_fen for line in order.lines]),
+            f"[{','.join([str(line.receivable_fen) for line in order.lines])}]",
             b"" if rows is None else rows_print(rows),
         )  # fmt: skip
 
