@@ -73,7 +73,7 @@ class Dismissed(msgspec.Struct, frozen=True):
     dismissed: bool
 
 
-class Stop(Body, frozen=True):
+class StopSelling(Body, frozen=True):
     """Why a sale is stopped, or goes on."""
 
     id: Id

@@ -127,7 +127,7 @@ async def dismiss_parked(call: Call) -> AnyAnswer:
 
 async def stop_channels(call: Call) -> AnyAnswer:
     """Stop every channel."""
-    body: c.Stop = call.body
+    body: c.StopSelling = call.body
     who, at_ms = by(call), now_ms(call)
     found = await on_ledger(call, lambda ledger: stopping.stop_all(ledger, body.reason, who, at_ms))
     return json_answer(c.ChannelsStopped(*found))
@@ -135,7 +135,7 @@ async def stop_channels(call: Call) -> AnyAnswer:
 
 async def stop_channel(call: Call) -> AnyAnswer:
     """Stop one channel."""
-    body: c.Stop = call.body
+    body: c.StopSelling = call.body
     who, at_ms, channel = by(call), now_ms(call), call.path["channel"]
     found = await connected(
         call, lambda ledger: stopping.stop_some(ledger, channel, body.reason, who, at_ms)
@@ -320,16 +320,16 @@ ROUTES = (
     ),
     Route(
         "POST", f"{_SHOP}/connections/stop", "stop_channels", "Stop selling on every channel",
-        stop_channels, PAUSE_WRITE, body=c.Stop, answer=c.ChannelsStopped,
+        stop_channels, PAUSE_WRITE, body=c.StopSelling, answer=c.ChannelsStopped,
         description="Begins the stop ladder of each: audit off, activity ended, stock 0, delisted.",
     ),
     Route(
         "POST", f"{_CHANNEL}/stop", "stop_channel", "Stop selling on a channel", stop_channel,
-        PAUSE_WRITE, body=c.Stop, answer=c.ChannelsStopped,
+        PAUSE_WRITE, body=c.StopSelling, answer=c.ChannelsStopped,
     ),
     Route(
         "POST", f"{_CHANNEL}/resume", "resume_channel", "Let a stopped channel sell again",
-        resume_channel, PAUSE_WRITE, body=c.Stop, answer=c.ChannelResumed, people_only=True,
+        resume_channel, PAUSE_WRITE, body=c.StopSelling, answer=c.ChannelResumed, people_only=True,
         description="A person's key only. The ERP's automatic audit stays off until a person "
         "switches it on.",
     ),
