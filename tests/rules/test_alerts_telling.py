@@ -317,3 +317,22 @@ def test_the_oldest_that_are_over_are_forgotten_and_never_taken_again(house: Ale
     house.restart()
     assert house.after(1) == []
     assert len(shown.list_alarms(house.alerting.outbox)) == 3
+
+
+def test_alarms_of_a_file_that_was_put_back_are_told_all_the_same(house: AlertsHouse) -> None:
+    for number in range(3):
+        house.alarm(f"before-{number}-x")
+    house.after(1)
+    with house.file.changing() as connection:  # an older backup: the newest two were never there
+        connection.execute("DELETE FROM alarm WHERE id > 1")
+        connection.execute("UPDATE sqlite_sequence SET seq = 1")
+    house.after(1)
+    house.alarm("after-x")
+    (title,) = [title for way, title in house.after(1) if way == "phone"]
+    new = shown.find_alarm(house.alerting.outbox, "after-x")
+    assert new is not None
+    assert title == f"ALARM {new.id}: SKU paused"
+    states = {alarm.key: alarm.state for alarm in shown.list_alarms(house.alerting.outbox)}
+    assert states == {
+        "after-x": "open", "before-2-x": "resolved", "before-1-x": "resolved", "before-0-x": "open",
+    }  # fmt: skip

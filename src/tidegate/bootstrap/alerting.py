@@ -18,7 +18,7 @@ from tidegate.watch.alarms import CAP, NOTE, PAUSE_PROMOTION, PAUSE_SKU
 from tidegate.watch.alerts.alerting import Alerting
 from tidegate.watch.alerts.courier import ProcessCourier
 from tidegate.watch.alerts.outbox import Outbox
-from tidegate.watch.alerts.ports import Told, WatchAlarms
+from tidegate.watch.alerts.ports import UNKNOWN_MS, Told, WatchAlarms
 from tidegate.watch.heartbeat import read_beat, why_unwatched
 
 HARMLESS = (UNREADABLE, OFF_SHELF, RATIOS)  # to be looked at, but nobody buys at a wrong price
@@ -37,10 +37,15 @@ class ChannelAlarms:
         """See ports.AlarmSource."""
         return [told_of_channel(alarm) for alarm in self._alarms.after(cursor, limit)]
 
+    def newest(self) -> int:
+        """See ports.AlarmSource."""
+        row = self._ledger.one("SELECT coalesce(max(id), 0) FROM alarm")
+        return int(row[0]) if row else 0
+
     def closed_ms(self, alarm_id: int) -> int:
         """See ports.AlarmSource."""
         row = self._ledger.one("SELECT settled_ms FROM alarm WHERE id = ?", (alarm_id,))
-        return int(row[0]) if row else 0
+        return int(row[0]) if row else UNKNOWN_MS
 
     def close(self) -> None:
         """See ports.AlarmSource."""

@@ -63,6 +63,9 @@ def back_up(root: Path, destination: Path, progress: Progress) -> list[dict[str,
         if there.fulfilment.exists():  # first: what the journal has beyond it is asked again, once
             copy.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             copy_database(there.fulfilment, copy.fulfilment)
+        if there.alerts.exists():  # before the alarms: what it has not heard of is told later
+            copy.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            copy_database(there.alerts, copy.alerts)
         copied = back_up_shop(there.folder, name, copy.folder, progress)
         if there.publishing.exists():
             copy_database(there.publishing, copy.publishing)
@@ -98,6 +101,9 @@ def restore(
         stands = source.shop(name).fulfilment
         if stands.exists() and not shop.fulfilment.exists():
             copy_database(stands, shop.fulfilment)
+        told = source.shop(name).alerts
+        if told.exists() and not shop.alerts.exists():
+            copy_database(told, shop.alerts)
         heard = source.shop(name).channels
         if heard.exists() and not shop.channels.exists():
             copy_database(heard, shop.channels)

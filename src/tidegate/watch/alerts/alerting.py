@@ -112,8 +112,11 @@ class Alerting:
         """New alarms of every source."""
         taken = 0
         for source in self._sources:
+            cursor = self.outbox.cursor(source.name)
             try:
-                found = source.after(self.outbox.cursor(source.name), TAKE_MAX)
+                found = source.after(cursor, TAKE_MAX)
+                if not found and source.newest() < cursor:  # restored from an older backup
+                    self.outbox.read_again(source.name)
             except Exception as error:  # noqa: BLE001 -- shown; the others' alarms go on
                 self._source_faults[source.name] = f"{type(error).__name__}: {error}"
                 continue

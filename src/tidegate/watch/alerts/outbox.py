@@ -39,7 +39,7 @@ _TABLES = (
         note TEXT NOT NULL DEFAULT '', step INTEGER NOT NULL DEFAULT -1,
         next_ms INTEGER NOT NULL DEFAULT 0, letter INTEGER NOT NULL DEFAULT 0,
         over_told INTEGER NOT NULL DEFAULT 0,
-        UNIQUE (source, alarm), UNIQUE (source, key)) STRICT""",
+        UNIQUE (source, key)) STRICT""",
     "CREATE INDEX alert_open ON alert (state, same_as, step) WHERE state = 'open'",
     "CREATE INDEX alert_over ON alert (id) WHERE state = 'resolved' AND over_told = 0",
     "CREATE INDEX alert_subject ON alert (subject, id) WHERE state = 'open'",
@@ -91,6 +91,11 @@ class Outbox(WatchFile):
         """The newest alarm taken from a source."""
         rows = self.rows("SELECT cursor FROM taken WHERE source = ?", (source,))
         return int(rows[0][0]) if rows else 0
+
+    def read_again(self, source: str) -> None:
+        """Read a source from its beginning: it was put back. What is known under its key stays."""
+        with self.changing() as connection:
+            connection.execute("INSERT OR REPLACE INTO taken VALUES (?, 0)", (source,))
 
     def steady_ms(self) -> int:
         """The newest steady time on record."""

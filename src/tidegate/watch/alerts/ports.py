@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol
 
 from tidegate.watch.alarm_store import AlarmStore, StoredAlarm
 
+UNKNOWN_MS = 1  # when an alarm was over that its source does not know any more
+
 
 class Told(NamedTuple):
     """An alarm as its source tells it. No text of it names a person."""
@@ -38,8 +40,12 @@ class AlarmSource(Protocol):
         """Alarms with higher numbers than the cursor, oldest first."""
         ...
 
+    def newest(self) -> int:
+        """The number of the newest alarm, 0 while there is none."""
+        ...
+
     def closed_ms(self, alarm_id: int) -> int:
-        """When an alarm was over; 0 while it is not."""
+        """When an alarm was over; 0 while it is not. One that nobody knows any more is over."""
         ...
 
     def close(self) -> None:
@@ -102,10 +108,14 @@ class WatchAlarms:
         """See AlarmSource."""
         return [told_of(alarm) for alarm in self._store.after(cursor, limit)]
 
+    def newest(self) -> int:
+        """See AlarmSource."""
+        return self._store.newest()
+
     def closed_ms(self, alarm_id: int) -> int:
         """See AlarmSource."""
         found = self._store.get(alarm_id)
-        return found.closed_ms if found is not None else 0
+        return found.closed_ms if found is not None else UNKNOWN_MS
 
     def close(self) -> None:
         """See AlarmSource."""
