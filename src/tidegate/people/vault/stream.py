@@ -5,16 +5,25 @@ anything but tokens and names of the register goes in (`events` sees to that).
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from tidegate.journal.follow import entries_after
-from tidegate.journal.protocol import BATCH, AppendUnknown, Head, Journal
+from tidegate.journal.protocol import BATCH, AppendUnknown, Head, Journal, JournalError
 from tidegate.journal.sqlite import SqliteJournal
-from tidegate.people.vault.events import AnyEvent, decode, encode
+from tidegate.people.vault.events import (
+    AnyEvent,
+    KeyReplaced,
+    PersonShredded,
+    decode,
+    encode,
+)
 
 _READ_BYTES = 1 << 20
+_GROUP_MAX = 256  # who waits for one sync
 
 
 class Recorded(NamedTuple):
@@ -25,13 +34,26 @@ class Recorded(NamedTuple):
     event: AnyEvent
 
 
+@dataclass
+class _Wish:
+    events: tuple[AnyEvent, ...]
+    seq: int = 0
+    fault: BaseException | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """A destruction has an entry of its own: files note by its number that it is done."""
+        return any(isinstance(event, PersonShredded | KeyReplaced) for event in self.events)
+
+
 class EventStream:
-    """One shop's stream. Any thread may append; one entry at a time."""
+    """One shop's stream. Any thread may append; those who wait at once share an entry's sync."""
 
     def __init__(self, journal: Journal, owner: str) -> None:
         """Become the owner. Raises what the journal raises."""
         self._journal = journal
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._waiting: deque[_Wish] = deque()
         self._head = journal.claim(owner)
 
     @classmethod
@@ -51,10 +73,31 @@ class EventStream:
 
     def append(self, *events: AnyEvent) -> int:
         """Put events on record together; the entry's number. Raises JournalError: not recorded."""
-        payload = encode(events)
-        with self._lock:
-            self._head = self._append(payload)
-            return self._head.seq
+        wish = _Wish(events)
+        self._waiting.append(wish)
+        with self._turn:  # whoever gets in first writes for all who wait
+            while not wish.seq and wish.fault is None:
+                self._write_group()
+        if wish.fault is not None:
+            raise wish.fault
+        return wish.seq
+
+    def _write_group(self) -> None:
+        group = [self._waiting.popleft()]
+        while not group[0].is_alone and self._waiting and len(group) < _GROUP_MAX:
+            if self._waiting[0].is_alone:
+                break
+            group.append(self._waiting.popleft())
+        try:
+            self._head = self._append(encode([event for one in group for event in one.events]))
+        except BaseException as fault:
+            for one in group:
+                one.fault = fault
+            if not isinstance(fault, JournalError):
+                raise
+        else:
+            for one in group:
+                one.seq = self._head.seq
 
     def _append(self, payload: bytes) -> Head:
         try:
