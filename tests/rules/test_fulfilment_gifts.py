@@ -128,6 +128,8 @@ def test_a_gift_before_its_order_waits_for_it_and_for_its_payment(house: House) 
     assert add(house) == "waiting"
     house.intake.take([order("1", status="unpaid")])
     house.service.turn()
+    assert gifts(house) == [("g", "waiting", "unknown_order")]
+    assert add(house) == "waiting"
     assert gifts(house) == [("g", "waiting", "payment_not_confirmed")]
     assert house.cell("G") == {"on_hand": 3}
     house.intake.take([order("1", changed_at=NOW_MS + 9)])

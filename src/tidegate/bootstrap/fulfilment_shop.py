@@ -5,6 +5,7 @@ out. Never: anything is changed here.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from tidegate.engine.tables import find_id, hash_id
 from tidegate.record.lines import NO_SKU
 
 SIGN_BIT = 1 << 31
+ORDERS_AT_ONCE = 64  # looked up between two batches of the desk
 
 
 class DeskFulfilment(ServedShop):
@@ -28,8 +30,26 @@ class DeskFulfilment(ServedShop):
 
     def orders(self, keys: Sequence[Key]) -> list[OrderNow | None]:
         """How orders stand, line by line, as of a durable record."""
-        wanted = tuple(keys)
-        return self.on_loop(self._durably(lambda: orders_now(self._desk.machine, wanted)))
+        found: list[OrderNow | None] = []
+        for at in range(0, len(keys), ORDERS_AT_ONCE):
+            piece = tuple(keys[at : at + ORDERS_AT_ONCE])
+            found += self.on_loop(self._durably(partial(self._orders_now, piece)))
+        return found
+
+    def states(self, keys: Sequence[Key]) -> list[str]:
+        """How orders stand; a piece at a time, as above."""
+        found: list[str] = []
+        for at in range(0, len(keys), ORDERS_AT_ONCE):
+            found += super().states(keys[at : at + ORDERS_AT_ONCE])
+        return found
+
+    def _orders_now(self, keys: Sequence[Key]) -> list[OrderNow | None]:
+        return orders_now(self._desk.machine, keys)
+
+    def floors(self, skus: Sequence[str]) -> dict[str, int]:
+        """The floor of one unit in fen, -1 = no cost is known."""
+        wanted = tuple(skus)
+        return self.on_loop(self._durably(lambda: floors_now(self._desk.machine, wanted)))
 
     def hold_max_s(self) -> int:
         """How long a hold may last in all."""
@@ -130,17 +150,25 @@ def floor_fen(state: State, sku: int) -> int:
     return -1 if cost < 0 else max(cost, int(row["red_line_fen"]))
 
 
+def floors_now(machine: Machine, skus: Sequence[str]) -> dict[str, int]:
+    """Floors of SKUs; those that do not exist are left out."""
+    known = machine.catalogue.skus
+    return {code: floor_fen(machine.state, known[code]) for code in skus if code in known}
+
+
 def totals_now(machine: Machine, skus: Sequence[str] | None) -> dict[str, SkuTotals]:
-    """Figures of SKUs over all pools, in columns."""
+    """Figures of SKUs over all pools, in columns; without names, of those that have any."""
     state, catalogue = machine.state, machine.catalogue
-    codes = catalogue.sku_codes if skus is None else [c for c in skus if c in catalogue.skus]
-    numbers = np.array([catalogue.sku_number(code) for code in codes], np.int64)
-    numbers = numbers[numbers != NO_SKU]
+    if skus is None:
+        numbers = np.arange(len(catalogue.sku_codes))
+    else:
+        numbers = np.array([catalogue.skus[c] for c in skus if c in catalogue.skus], np.int64)
     cells = state.cells[: len(catalogue.pools), numbers]
-    columns = [cells[name].sum(axis=0).tolist() for name in ("on_hand", "returned", "defective")]
-    floors = [floor_fen(state, number) for number in numbers.tolist()]
+    columns = np.stack([cells[name].sum(axis=0) for name in SkuTotals._fields])
+    some = np.flatnonzero(columns.any(axis=0)) if skus is None else np.arange(len(numbers))
     return {
-        code: SkuTotals(*figures) for code, *figures in zip(codes, *columns, floors, strict=True)
+        catalogue.sku_codes[numbers[at]]: SkuTotals(*columns[:, at].tolist())
+        for at in some.tolist()
     }
 
 

@@ -24,6 +24,7 @@ from tidegate.channels.fulfilment.ports import (
     NotThere,
     OrderNow,
 )
+from tidegate.channels.fulfilment.store import Round
 from tidegate.channels.ledger import Ledger, key_bytes, key_of
 from tidegate.domain.reasons import Reason
 from tidegate.record.lines import CANCEL, CONTINUES, FACT, HOLD, LINE, RELEASE, SHIP
@@ -75,6 +76,7 @@ class Gifts:
         self._shop = shop
         self._once = once
         self._sku_of = sku_of
+        self._round = Round(b"", LOOKED_AT)
 
     def add(
         self, channel: str, number: str, gift: str, item: str, quantity: int, line: int
@@ -91,7 +93,7 @@ class Gifts:
                     " at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 'new', ?)",
                     (key, channel, number, gift, item, quantity, line, self._shop.now_ms()),
                 )
-        return self._advance(self._get(key))
+        return self._looked_at(self._get(key))
 
     def let_go(self, channel: str, number: str, gift: str, exception: str) -> Gift:
         """A person lets a held gift go with its parent. Raises NotDone, NotThere.
@@ -107,14 +109,28 @@ class Gifts:
                               attempt=found.attempt + 1)  # fmt: skip
         elif found.exception != (exception or NO_EXCEPTION):
             raise NotDone("wrong_state", f"this gift is {found.state}, not held")
-        return self._advance(found)
+        return self._looked_at(found)
 
     def turn(self) -> int:
-        """Look at every gift that is on its way; how many."""
-        found = self._rows(f"state IN {PENDING} ORDER BY at_ms LIMIT ?", LOOKED_AT)
-        for gift in found:
-            self._advance(gift)
-        return len(found)
+        """Look at the next gifts that are on their way; how many moved on."""
+        found = self._round.take(
+            lambda after, size: self._rows(
+                f"state IN {PENDING} AND key > ? ORDER BY key LIMIT ?", after, size
+            ),
+            lambda gift: gift.key,
+        )
+        parents = self._shop.orders(
+            [self._shop.order_key(gift.channel, gift.number) for gift in found]
+        )
+        own = self._shop.states([key_of(gift.key) for gift in found])
+        moving = [
+            (gift, parent)
+            for gift, parent, state in zip(found, parents, own, strict=True)
+            if not is_at_rest(gift.state, parent.state if parent else "", state)
+        ]
+        for gift, parent in moving:
+            self._advance(gift, parent)
+        return len(moving)
 
     def listed(self, state: str = "", limit: int = 200) -> list[Gift]:
         """Gifts, the oldest first."""
@@ -123,7 +139,7 @@ class Gifts:
     def follow(self, channel: str, number: str) -> None:
         """The gifts of one order do what it does, now."""
         for gift in self.of_order(channel, number):
-            self._advance(gift)
+            self._looked_at(gift)
 
     def of_order(self, channel: str, number: str) -> list[Gift]:
         """Every gift of one order."""
@@ -131,11 +147,15 @@ class Gifts:
 
     # -- the way of one gift ---------------------------------------------------------------------
 
-    def _advance(self, gift: Gift) -> Gift:
-        """Everything that follows from what is stored; each step may be taken twice."""
+    def _looked_at(self, gift: Gift) -> Gift:
+        """Go on with one gift, by how its parent stands now."""
         if gift.state not in PENDING:
             return gift
         parent = self._shop.orders([self._shop.order_key(gift.channel, gift.number)])[0]
+        return self._advance(gift, parent)
+
+    def _advance(self, gift: Gift, parent: OrderNow | None) -> Gift:
+        """Everything that follows from what is stored; each step may be taken twice."""
         if gift.state in ("new", "unmapped", "waiting"):
             gift = self._recorded(gift, parent)
         if gift.state in ("short", "covered", "held", "released"):
@@ -167,8 +187,7 @@ class Gifts:
 
     def _judged(self, gift: Gift, placed: Placed, group: "Group") -> Gift:
         """Whether its parent pays for it; what does not is held for a person."""
-        totals = self._shop.totals([gift.sku])
-        floor_fen = totals[gift.sku].floor_fen if gift.sku in totals else -1
+        floor_fen = self._shop.floors([gift.sku]).get(gift.sku, -1)
         mask = placed.mask & ~SHORT_BIT
         if mask & IDENTITY_BIT and not self._shop.is_limited(gift.sku, gift.channel):
             mask &= ~IDENTITY_BIT  # its parent's: judged in the parent's own order
@@ -253,6 +272,17 @@ class Gifts:
 
     def _get(self, key: bytes) -> Gift:
         return self._rows("key = ?", key)[0]
+
+
+def is_at_rest(state: str, parent: str, own: str) -> bool:
+    """Whether nothing can follow for a gift while these three stand as they do."""
+    if state == "waiting":
+        return parent in ("", "pre_held")
+    if state == "held":
+        return own == "on_hold" and parent in PAID
+    if state == "covered":
+        return own == "committed" and parent in ("committed", "on_hold")
+    return state == "released" and own == "released" and parent == "released"
 
 
 class Group(NamedTuple):

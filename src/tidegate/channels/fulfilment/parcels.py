@@ -34,12 +34,18 @@ from tidegate.channels.fulfilment.ports import (
     OrderNow,
     RecipientOf,
 )
+from tidegate.channels.fulfilment.store import Round
 from tidegate.channels.intake import RECIPIENT_SPACE
 from tidegate.channels.ledger import Ledger, key_bytes, key_of
 from tidegate.record.lines import RELEASE, SHIP
 
 AGAIN_MS = 30_000
 LOOKED_AT = 200
+STOPPED_MAX = 500
+WAITS = (  # what time, money or stock may settle; everything else a person does
+    "payment_not_confirmed", "incident_open", "alarm_raised", "stock_short_at_release",
+    "gift_not_released",
+)  # fmt: skip
 UNRELEASED = ("committed", "on_hold", "pre_held")
 
 
@@ -66,6 +72,7 @@ class Parcels:
         self._once = once
         self._recipient_of = recipient_of
         self._next_again_ms = 0
+        self._round = Round("", LOOKED_AT)
 
     # -- plan ------------------------------------------------------------------------------------
 
@@ -284,22 +291,35 @@ class Parcels:
         if now_ms < self._next_again_ms:
             return len(cut_off)
         self._next_again_ms = now_ms + AGAIN_MS
-        waiting = self.rows.rows("state = 'waiting' ORDER BY made_ms LIMIT ?", LOOKED_AT)
-        for parcel in waiting:
+        waiting = self._round.take(
+            lambda after, size: self.rows.rows(
+                "state = 'waiting' AND id > ? ORDER BY id LIMIT ?", after, size
+            ),
+            lambda parcel: parcel.id,
+        )
+        asked = [parcel for parcel in waiting if parcel.reason in WAITS or self._may_go(parcel)]
+        for parcel in asked:
             self.release(parcel.id)
-        return len(cut_off) + len(waiting)
+        return len(cut_off) + len(asked)
+
+    def _may_go(self, parcel: Parcel) -> bool:
+        """Whether a person has let go meanwhile what kept it back."""
+        orders = self._orders([part for part in self.rows.parts(parcel.id) if part.reason])
+        return all(now is None or now.state not in UNRELEASED for now in orders.values())
 
     def to_stop(self) -> list[Part]:
         """Parts on their way of which something was cancelled since: to be stopped."""
-        found = []
-        for parcel in self.rows.rows(
-            "state IN ('released', 'sourced') ORDER BY made_ms LIMIT 1000"
-        ):
-            parts = self.rows.parts(parcel.id)
-            orders = self._orders(parts)
-            found += [p for p in parts if p.left and self._cancelled(parcel, p, orders[p.key])
-                      > p.taken_out]  # fmt: skip
-        return found
+        parcels = self.rows.rows(
+            "state IN ('released', 'sourced') ORDER BY made_ms LIMIT ?", STOPPED_MAX
+        )
+        parts = {parcel: self.rows.parts(parcel.id) for parcel in parcels}
+        orders = self._orders([part for some in parts.values() for part in some])
+        return [
+            part
+            for parcel, some in parts.items()
+            for part in some
+            if part.left and self._cancelled(parcel, part, orders[part.key]) > part.taken_out
+        ]
 
     def get(self, parcel_id: str) -> Parcel:
         """One parcel. Raises NotThere."""

@@ -48,12 +48,11 @@ class OrderNow(NamedTuple):
 
 
 class SkuTotals(NamedTuple):
-    """One SKU over all pools; `floor_fen` -1 = no cost is known."""
+    """One SKU over all pools."""
 
     on_hand: int
     returned: int
     defective: int
-    floor_fen: int
 
 
 class FulfilmentShop(Shop, Protocol):
@@ -66,7 +65,10 @@ class FulfilmentShop(Shop, Protocol):
         """How long a hold may last in all."""
 
     def totals(self, skus: Sequence[str] | None = None) -> dict[str, SkuTotals]:
-        """Figures of SKUs, of all where none are named; those that do not exist are left out."""
+        """Figures of SKUs; where none are named, of every SKU that has any."""
+
+    def floors(self, skus: Sequence[str]) -> dict[str, int]:
+        """The floor of one unit in fen, -1 = no cost is known; unknown SKUs are left out."""
 
     def is_limited(self, sku: str, channel: str) -> bool:
         """Whether a rule counts by people what is sold of a SKU on a channel."""

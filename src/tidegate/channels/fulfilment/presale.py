@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from tidegate.channels.fulfilment.once import Once, Wish, words
 from tidegate.channels.fulfilment.ports import PAID, FulfilmentShop, NotDone, NotThere, OrderNow
+from tidegate.channels.fulfilment.store import Round
 from tidegate.channels.ledger import Ledger, key_bytes, key_of
 from tidegate.record.lines import CANCEL, EXTEND, PAY
 
@@ -71,6 +72,7 @@ class Presales:
         self._store = store
         self._shop = shop
         self._once = once
+        self._round = Round(b"", LOOKED_AT)
 
     def open(self, channel: str, number: str, terms: Terms) -> Presale:
         """Make a presale of an unpaid order; the same terms again count once. Raises NotDone."""
@@ -127,11 +129,19 @@ class Presales:
         heard = self._rows(
             "key IN (SELECT key FROM presale_money WHERE state = 'heard') LIMIT ?", LOOKED_AT
         )
-        open_ = self._rows(
-            "state IN ('deposit_due', 'balance_due') ORDER BY CASE state WHEN 'deposit_due'"
-            " THEN deposit_until_ms ELSE balance_until_ms END LIMIT ?",
-            LOOKED_AT,
-        )
+        due = self._rows(
+            "state IN ('deposit_due', 'balance_due') AND CASE state WHEN 'deposit_due'"
+            " THEN deposit_until_ms ELSE balance_until_ms END <= ? LIMIT ?",
+            self._shop.now_ms(), LOOKED_AT,
+        )  # fmt: skip
+        others = self._round.take(
+            lambda after, size: self._rows(
+                "state IN ('deposit_due', 'balance_due') AND key > ? ORDER BY key LIMIT ?",
+                after, size,
+            ),
+            lambda row: row.key,
+        )  # fmt: skip
+        open_ = list({row.key: row for row in (*due, *others)}.values())
         states = self._shop.states([key_of(row.key) for row in open_])
         ended = [row for row, state in zip(open_, states, strict=True) if state != "pre_held"]
         todo = {row.key: row for row in [*found, *heard, *ended]}

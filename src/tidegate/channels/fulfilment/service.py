@@ -79,7 +79,7 @@ class Fulfilment:
             self.presales.turn()
             self.gifts.turn()
             self.parcels.turn(now_ms)
-            self.sourcing.turn()
+            self.sourcing.turn(now_ms)
             self.returns.turn()
             if now_ms >= self._next_prune_ms:
                 self._next_prune_ms = now_ms + PRUNE_EVERY_MS

@@ -19,9 +19,11 @@ from tidegate.channels.fulfilment.parcel_store import (
 )
 from tidegate.channels.fulfilment.plan import Share, plan
 from tidegate.channels.fulfilment.ports import FulfilmentShop, NotDone, NotThere
+from tidegate.channels.fulfilment.store import Round
 from tidegate.channels.ledger import Ledger
 
 LOOKED_AT = 200
+AGAIN_MS = 30_000
 
 
 class Sourced:
@@ -32,6 +34,8 @@ class Sourced:
         self._rows = ParcelStore(store)
         self._shop = shop
         self._warehouses = warehouses
+        self._round = Round("", LOOKED_AT)
+        self._next_again_ms = 0
 
     def source(self, parcel_id: str) -> Parcel:
         """Find who sends a parcel. Raises NotThere, NotDone."""
@@ -42,7 +46,8 @@ class Sourced:
             raise NotDone("wrong_state", f"this parcel is {parcel.state}, not released")
         parts = [part for part in self._rows.parts(parcel_id) if part.left]
         demand = demand_of(parts)
-        sites = self._warehouses.sites(parcel.region, json.loads(parcel.excluded))
+        excluded = json.loads(parcel.excluded)
+        sites = self._warehouses.sites(parcel.region, excluded, list(demand))
         rule = self._warehouses.rule()
         shares = plan(rule, demand, sites)
         pieces = cut(parts, [share.units for share in shares])
@@ -84,19 +89,33 @@ class Sourced:
                   excluded=json.dumps([*excluded, warehouse]))  # fmt: skip
         return self.source(parcel_id)
 
-    def turn(self) -> int:
+    def turn(self, now_ms: int) -> int:
         """Source what is released and has no warehouse, where there are any; how many got one."""
         if not self._warehouses.listed():
             return 0
-        waiting = self._rows.rows("state = 'released' ORDER BY made_ms LIMIT ?", LOOKED_AT)
-        return sum(self.source(p.id).state != "released" for p in waiting if self._may_have(p))
+        fresh = self._rows.rows(
+            "state = 'released' AND reason <> 'unsourced' ORDER BY made_ms LIMIT ?", LOOKED_AT
+        )
+        found = sum(self.source(parcel.id).state != "released" for parcel in fresh)
+        if now_ms < self._next_again_ms:
+            return found
+        self._next_again_ms = now_ms + AGAIN_MS
+        vain = self._round.take(
+            lambda after, size: self._rows.rows(
+                "state = 'released' AND reason = 'unsourced' AND id > ? ORDER BY id LIMIT ?",
+                after, size,
+            ),
+            lambda parcel: parcel.id,
+        )  # fmt: skip
+        return found + sum(
+            self.source(parcel.id).state != "released" for parcel in vain if self._may_have(parcel)
+        )
 
     def _may_have(self, parcel: Parcel) -> bool:
-        """Not asked in vain a second time while nothing has changed."""
-        if parcel.reason != "unsourced":
-            return True
+        """Not asked in vain, and recorded, a second time while nothing has changed."""
         demand = demand_of([p for p in self._rows.parts(parcel.id) if p.left])
-        sites = self._warehouses.sites(parcel.region, json.loads(parcel.excluded))
+        excluded = json.loads(parcel.excluded)
+        sites = self._warehouses.sites(parcel.region, excluded, list(demand))
         return bool(plan(self._warehouses.rule(), demand, sites))
 
     def story(self, parcel_id: str) -> list[dict[str, object]]:

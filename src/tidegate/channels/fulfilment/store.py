@@ -5,7 +5,9 @@ Never: decides what an order may do (the journal does), or holds what names a pe
 a keyed hash of the platform's handle.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from tidegate.channels.ledger import Ledger
 from tidegate.storage.sqlite_schema import Migration, Schema
@@ -71,6 +73,7 @@ _TABLES = (
     """CREATE TABLE sourcing (
         parcel TEXT, attempt INTEGER, at_ms INTEGER NOT NULL, rule TEXT NOT NULL,
         seen TEXT NOT NULL, found TEXT NOT NULL, PRIMARY KEY (parcel, attempt)) WITHOUT ROWID""",
+    "CREATE INDEX warehouse_stock_by_sku ON warehouse_stock (sku)",
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     # `state`: arrived, inspected (every unit is).
     """CREATE TABLE goods_return (
@@ -104,3 +107,25 @@ SCHEMA = Schema("fulfilment", (Migration(1, _TABLES),))
 def open_store(path: Path) -> Ledger:
     """A shop's file, made where there is none. Raises storage's errors."""
     return Ledger(path, SCHEMA)
+
+
+Row = TypeVar("Row")
+Mark = TypeVar("Mark", bytes, str)
+
+
+class Round(Generic[Mark]):
+    """Goes round over many rows, a piece at a time, so that none waits behind others for ever."""
+
+    def __init__(self, start: Mark, size: int) -> None:
+        """`start` stands before every row; `size`: of a piece."""
+        self._start: Mark = start
+        self._after: Mark = start
+        self._size = size
+
+    def take(
+        self, find: Callable[[Mark, int], Sequence[Row]], mark: Callable[[Row], Mark]
+    ) -> Sequence[Row]:
+        """The next piece; `find` gives so many rows after a mark, in the order of their marks."""
+        found = find(self._after, self._size)
+        self._after = mark(found[-1]) if len(found) == self._size else self._start
+        return found

@@ -104,11 +104,14 @@ class Warehouses:
             "SELECT warehouse, sku, units, assigned, missing FROM warehouse_stock"
             " WHERE ? IN ('', warehouse) ORDER BY warehouse, sku", (warehouse,))]  # fmt: skip
 
-    def sites(self, region: str, excluded: list[str]) -> list[Site]:
-        """Open warehouses as a plan for a region sees them."""
+    def sites(self, region: str, excluded: list[str], skus: list[str]) -> list[Site]:
+        """Open warehouses as a plan for a region sees them, with what they have free of SKUs."""
         free: dict[str, dict[str, int]] = {}
-        for shelf in self.shelves():
-            free.setdefault(shelf.warehouse, {})[shelf.sku] = shelf.units - shelf.assigned
+        for warehouse, sku, units in self._store.ask(
+            "SELECT warehouse, sku, units - assigned FROM warehouse_stock"
+            " WHERE sku IN (SELECT value FROM json_each(?))", (json.dumps(skus),)
+        ):  # fmt: skip
+            free.setdefault(warehouse, {})[sku] = units
         return [
             Site(one.code, one.priority, one.distances.get(region, FAR), free.get(one.code, {}))
             for one in self.listed()
