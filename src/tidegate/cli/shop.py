@@ -12,7 +12,9 @@ app = typer.Typer(help="The shops of a store.", no_args_is_help=True)
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="lower-case letters, digits and dashes")],
+    names: Annotated[
+        list[str], typer.Argument(help="lower-case letters, digits and dashes; or several")
+    ],
     store: Store = DEFAULT_STORE,
     zone: Annotated[str, typer.Option(help="the shop's time zone")] = "Asia/Shanghai",
     as_json: AsJson = False,
@@ -20,13 +22,18 @@ def create(
     """Make a shop. A running server takes it up when it is started again."""
     from tidegate import bootstrap
 
+    made = []
     with refusals():
-        paths = bootstrap.existing_store(store).shop(name)
-        bootstrap.create_shop(paths, name, zone)
+        found = bootstrap.existing_store(store)
+        for name in names:
+            paths = found.shop(name)
+            bootstrap.create_shop(paths, name, zone)
+            made.append({"shop": name, "zone": zone})
+            if not as_json:
+                kept = f"Keep a copy of {paths.secrets} apart from the backups."
+                typer.echo(f"The shop {name} is ready. {kept}")
     if as_json:
-        typer.echo(json.dumps({"shop": name, "zone": zone}))
-        return
-    typer.echo(f"The shop {name} is ready. Keep a copy of {paths.secrets} apart from the backups.")
+        typer.echo(json.dumps(made[0] if len(made) == 1 else {"shops": made}))
 
 
 @app.command("list")

@@ -93,6 +93,8 @@ class Night:
             self.server.start()
         with self.stage.act("two shops open: catalogue, stock, limits, keys", "两店开业"):
             self.shops.open_both()
+            act = WatchAct(self.server.port, self.shops.person_key)
+            act.wait_announced((OWN, MARKETPLACE))
             self.stalled.open(self.shops.person_api)
         # The half hour is moved to end now: orders older than a day would be refused.
         self.midnight_ms = int(time.time() * 1000) - 30 * 60 * 1000

@@ -5,7 +5,6 @@ here: an order.
 """
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -108,8 +107,7 @@ class Shops:
             rights = ("--scope", scope, "--shop", shop, "--channel", channel)
             issued = tidegate("key", "issue", f"{channel} client", *by, *rights)
             self._keys[shop] = issued["key"]
-        with ThreadPoolExecutor(len(WATCHED)) as pool:
-            list(pool.map(lambda shop: tidegate("shop", "create", shop), WATCHED))
+        tidegate("shop", "create", *WATCHED)
         self._keys |= dict.fromkeys(WATCHED, self.person_key)
 
     def open_both(self) -> None:

@@ -38,6 +38,7 @@ HISTORY_PER_H: Final = 30
 SILENT_S: Final = 45 * 60
 READY_S: Final = 60.0
 LOOK_S: Final = 0.01
+SILENT_MAX_MS: Final = 2_500
 ORDERS_MAX: Final = 5  # what the watch is to need at the published pace
 MAX_MS: Final = 1_000
 
@@ -107,16 +108,23 @@ class WatchAct:
 
     def wait_watched(self) -> None:
         """Until every shop is watched, all that it holds so far included. Raises CallRefused."""
+        self._until(
+            lambda: all(
+                0 <= one["watch_silent_ms"] < SILENT_MAX_MS and one["watch_seq"] + 2 >= one["seq"]
+                for one in self._ready(SHOPS)
+            ),
+            "the watch did not begin",
+        )
 
-        def is_watched() -> bool:
-            shops = self._api.call("GET", "/ready")["shops"]
-            return all(
-                0 <= one["watch_silent_ms"] < 2_500 and one["watch_seq"] + 2 >= one["seq"]
-                for one in shops
-                if one["shop"] in SHOPS
-            )
+    def wait_announced(self, shops: tuple[str, ...]) -> None:
+        """Until the watch of these knows what was announced. Raises CallRefused."""
+        self._until(
+            lambda: all(one["watch_windows"] for one in self._ready(shops)),
+            "the watch did not hear what was announced",
+        )
 
-        self._until(is_watched, "the watch did not begin")
+    def _ready(self, shops: tuple[str, ...]) -> list[dict[str, Any]]:
+        return [one for one in self._api.call("GET", "/ready")["shops"] if one["shop"] in shops]
 
     # -- own shops --------------------------------------------------------------------------------
 

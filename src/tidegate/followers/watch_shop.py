@@ -25,6 +25,7 @@ from tidegate.watch.settings import USUAL, Settings
 from tidegate.watch.watch_file import WatchFile
 
 IDLE_S = 0.1  # between two looks at a journal whose files say that nothing was written
+CALENDAR_S = 0.25
 LOOK_AGAIN_S = 10.0  # whether what stands open is still in force
 TIDY_S = 60.0
 NOTE_OPEN_MS = 86_400_000  # a note is over after a day
@@ -72,7 +73,7 @@ class WatchShop:
         self._announced.refresh(self.follower.watch, clock.now_ms())  # before anything is judged
         self._entries = 0
         self._next_s = 0.0
-        self._next_beat_s = self._next_tidy_s = 0.0
+        self._next_beat_s = self._next_tidy_s = self._next_calendar_s = 0.0
         self._next_look_s = clock.monotonic_s() + LOOK_AGAIN_S
         self._faults: dict[str, str] = {}
 
@@ -92,7 +93,8 @@ class WatchShop:
         if now_s < self._next_s and written == self._seen and not self._entries:
             return None
         self._seen, self._next_s = written, now_s + IDLE_S
-        if self._entries:  # catching up: what is announced goes by codes that were learnt just now
+        if self._entries or now_s >= self._next_calendar_s:  # codes may have been learnt just now
+            self._next_calendar_s = now_s + CALENDAR_S
             self._announced.refresh(self.follower.watch, self._clock.now_ms())
         watched = self.follower.step()
         self._entries = watched.entries if watched.is_full else 0
@@ -103,7 +105,6 @@ class WatchShop:
             self._alarms.close_notes(now_ms - NOTE_OPEN_MS, now_ms)
         if now_s >= self._next_beat_s:
             self._next_beat_s = now_s + BEAT_EVERY_S
-            self._announced.refresh(self.follower.watch, self._clock.now_ms())
             self._beat()
         return watched
 

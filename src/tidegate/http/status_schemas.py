@@ -24,7 +24,8 @@ class Health(msgspec.Struct, frozen=True):
 class ShopReadiness(msgspec.Struct, frozen=True):
     """Whether a shop takes orders, and how far its views and its watch are behind its journal.
 
-    `watch_silent_ms`: since the watch last said that it lives; -1 = it never did.
+    `watch_silent_ms`: since the watch last said that it lives; -1 = it never did. `watch_windows`:
+    announced ones that it knows.
     `alerts_fault`: why people are not told of alarms; it keeps no order from being taken.
     """
 
@@ -41,6 +42,7 @@ class ShopReadiness(msgspec.Struct, frozen=True):
     watch_lag_ms: int = 0
     watch_silent_ms: int = -1
     breaker_open: int = 0
+    watch_windows: int = 0
     channel_faults: list[str] = []
     alarms_open: int = 0
     alarms_unacknowledged: int = 0

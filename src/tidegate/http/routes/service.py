@@ -105,6 +105,7 @@ def shop_readiness(
         watch_lag_ms=heard.lag_ms,
         watch_silent_ms=-1 if beat is None else round(max(0.0, now_s - beat.monotonic_s) * 1000),
         breaker_open=heard.switches,
+        watch_windows=heard.windows,
         alarms_open=alerts.open,
         alarms_unacknowledged=alerts.unacknowledged,
         alerts_undelivered=alerts.undelivered + alerts.given_up,
