@@ -152,7 +152,7 @@ class Force(Body, frozen=True):
     id: Id | None = None
 
 
-class Stop(Body, frozen=True):
+class PromotionStop(Body, frozen=True):
     """Suspend or withdraw a promotion, and why."""
 
     note: Note = ""

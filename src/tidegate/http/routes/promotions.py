@@ -169,13 +169,13 @@ async def force_draft(call: Call) -> AnyAnswer:
 
 async def suspend(call: Call) -> AnyAnswer:
     """Stop a promotion at once."""
-    body: p.Stop = call.body
+    body: p.PromotionStop = call.body
     return await give(call, f.SetFlag("promotion", "paused", True, call.path["code"], body.note))
 
 
 async def withdraw(call: Call) -> AnyAnswer:
     """End a promotion at once."""
-    body: p.Stop = call.body
+    body: p.PromotionStop = call.body
     return await give(call, f.WithdrawPromotion(call.path["code"], body.note))
 
 
@@ -275,12 +275,13 @@ ROUTES = (
     ),
     Route(
         "POST", f"{_SHOP}/promotions/{{code}}/suspend", "suspend_promotion",
-        "Stop a promotion at once, coupons in hand included", suspend, PAUSE_WRITE, body=p.Stop,
-        answer=s.CommandDone, description="`resume` starts it again; it is checked again then.",
+        "Stop a promotion at once, coupons in hand included", suspend, PAUSE_WRITE,
+        body=p.PromotionStop, answer=s.CommandDone,
+        description="`resume` starts it again; it is checked again then.",
     ),
     Route(
         "POST", f"{_SHOP}/promotions/{{code}}/withdraw", "withdraw_promotion",
-        "End a published promotion at once", withdraw, CATALOGUE_WRITE, body=p.Stop,
+        "End a published promotion at once", withdraw, CATALOGUE_WRITE, body=p.PromotionStop,
         answer=s.CommandDone,
     ),
     Route(
