@@ -66,7 +66,10 @@ class AlertsLoop:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._look()
+                try:
+                    self._look()
+                except OSError as error:  # the disk's trouble passes; this thread must not
+                    log.warning("shops_not_listed", error=str(error))
                 self._stopping.wait(self._take_due())
         finally:
             for turn in self._turns.values():
