@@ -3,6 +3,7 @@
 Always real files: the shop is made, served parts are opened, copied, restored elsewhere and opened.
 """
 
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,22 @@ def test_a_restored_copy_opens_nothing_until_its_withdrawals_are_told(
     last = opened(again)
     assert (why(last, ANN), why(last, BEN)) == ("", "consent_withdrawn")
     last.close()
+
+
+def test_what_waits_for_a_person_is_told(store: StorePaths) -> None:
+    here = opened(store)
+    here.people.notices.publish(here.people.stream, example_notice(), ACTOR, NOON_MS)
+    here.people.templates.put(here.people.stream, SHIPPED, ACTOR, NOON_MS)
+    here.port.send(Wanted("m-1", ANN, "shipped", "mail", "en", {}), ACTOR)
+    here.port.outbox.doubt_all(NOON_MS)
+    assert here.sending.remark() == ""
+    here.sending.start()
+    deadline_s = time.monotonic() + 30
+    while not here.sending.remark():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    assert here.sending.remark().startswith("1 messages may have arrived or not")
+    here.close()
 
 
 def test_one_process_owns_the_stream(store: StorePaths) -> None:

@@ -22,7 +22,7 @@ from tidegate.http.people_doors import PeopleDoors
 from tidegate.journal.sqlite import SqliteJournal
 from tidegate.people.messages.files import FilesTransport
 from tidegate.people.messages.from_vault import VaultAddresses
-from tidegate.people.messages.outbox import Outbox, WayOut
+from tidegate.people.messages.outbox import UNKNOWN, Outbox, WayOut
 from tidegate.people.messages.port import MessagePort
 from tidegate.people.messages.smtp import SmtpSettings, SmtpTransport
 from tidegate.people.messages.transports import Transport
@@ -79,7 +79,19 @@ class Sending:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"messages-{shop}", daemon=True)
         self._tidied_ms = 0
+        self._unknown = 0
         self.fault = ""
+
+    def remark(self) -> str:
+        """What people should know; "" where all is well."""
+        if self.fault:
+            return f"messages are not sent ({self.fault}): look at the log, see to the disk"
+        if self._unknown:
+            return (
+                f"{self._unknown} messages may have arrived or not: look, then"
+                " `tidegate people message resolve`"
+            )
+        return ""
 
     def start(self) -> None:
         """Look after what a killed process left, then send."""
@@ -98,6 +110,7 @@ class Sending:
         while not self._stopping.wait(self._turn_s):
             try:
                 self._port.turn()
+                self._unknown = self._port.outbox.count(UNKNOWN)
                 self._tidy()
                 self.fault = ""
             except Exception as error:  # noqa: BLE001 -- shown, tried again

@@ -101,6 +101,8 @@ class DeskProcess:
             for shop in self.shops
         }
         self.people = {shop.name: open_served_people(shop, self.clock) for shop in self.shops}
+        for name, people in self.people.items():
+            self.upkeep.tell(name, people.sending.remark)
         self.vaults = {
             shop.name: open_served_vault(shop, self.people[shop.name], self.clock, self.upkeep)
             for shop in self.shops
