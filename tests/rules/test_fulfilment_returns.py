@@ -160,3 +160,21 @@ def test_everything_back_and_a_late_parcel_are_seen(house: House) -> None:
     assert refused(house, "T", 1) == "quantity_exceeds_open"
     house.say(f.PutSku("AB", 3_000))
     assert reconciled(house)["A"] == (9, 9, 0, 0, 0)
+
+
+def test_a_workflow_that_fails_does_not_keep_the_others_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(house, "R", 1)
+    house.kill_after = 3  # the inspection is stored; the desk has not heard of it
+    with pytest.raises(made.Killed):
+        inspect(house, "R", "i", 1)
+    house.again()
+
+    def fails() -> int:
+        raise ValueError("one of them")
+
+    monkeypatch.setattr(house.service.presales, "turn", fails)
+    with pytest.raises(ValueError, match="one of them"):
+        house.service.turn()
+    assert returns(house) == [("R", 1, 0, "inspected")]

@@ -88,6 +88,11 @@ class RunningFulfilment:
         self._desk.begin()
         self._loop = Loop("fulfilment", TURN_S, self.service.turn)
 
+    def fault(self) -> str:
+        """Why the workflows do not go on by themselves; "" = they do."""
+        fault = self._loop.fault if self._loop is not None else ""
+        return f"presales, parcels and returns: {fault}" if fault else ""
+
     def stop(self) -> None:
         """End after the call that is on."""
         self._ending.set()

@@ -100,6 +100,8 @@ class DeskProcess:
             shop.name: open_fulfilment(shop, self.exchanges[shop.name], self.channels[shop.name])
             for shop in self.shops
         }
+        for name, fulfilment in self.fulfilments.items():
+            self.upkeep.tell(name, fulfilment.fault)
         self.people = {shop.name: open_served_people(shop, self.clock) for shop in self.shops}
         for name, people in self.people.items():
             self.upkeep.tell(name, people.sending.remark)

@@ -6,6 +6,7 @@ process left. Never: opens anything by itself, or decides what the desk decides.
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from tidegate.channels.asking import Asking, Sleep
@@ -73,17 +74,29 @@ class Fulfilment:
         return parcel
 
     def turn(self) -> None:
-        """What time brings, and what was cut off."""
+        """What time brings, and what was cut off. What fails does not keep the others waiting."""
+        faults: list[Exception] = []
         with self._turn_taking:
             now_ms = self._shop.now_ms()
-            self.presales.turn()
-            self.gifts.turn()
-            self.parcels.turn(now_ms)
-            self.sourcing.turn(now_ms)
-            self.returns.turn()
-            if now_ms >= self._next_prune_ms:
-                self._next_prune_ms = now_ms + PRUNE_EVERY_MS
-                self._once.prune(now_ms)
+            for turn in (
+                self.presales.turn,
+                self.gifts.turn,
+                partial(self.parcels.turn, now_ms),
+                partial(self.sourcing.turn, now_ms),
+                self.returns.turn,
+                partial(self._prune, now_ms),
+            ):
+                try:
+                    turn()
+                except Exception as error:  # noqa: BLE001 -- raised when the others had theirs
+                    faults.append(error)
+        if faults:
+            raise faults[0]
+
+    def _prune(self, now_ms: int) -> None:
+        if now_ms >= self._next_prune_ms:
+            self._next_prune_ms = now_ms + PRUNE_EVERY_MS
+            self._once.prune(now_ms)
 
     def close(self) -> None:
         """Let go of the file; a call that is on ends first."""
