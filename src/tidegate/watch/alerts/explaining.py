@@ -32,12 +32,15 @@ _MEANS: Mapping[str, tuple[str, str]] = {
     "silence": ("no order where several were due", "应有订单而没有"),
     "slow": ("days on end above what was due", "连续多日高于预期"),
 }
+_LOOK_AT_ORDERS = ("look at the orders: `tidegate order show`", "查看订单：`tidegate order show`")
 _LOOK: Mapping[str, tuple[str, str]] = {
     "crowd": (
         "was it announced? `tidegate watch announce` tells the watch of what is planned",
         "是否计划内？用 `tidegate watch announce` 预告活动",
     ),
-    "bulk": ("look at the orders: `tidegate order show`", "查看订单：`tidegate order show`"),
+    "bulk": _LOOK_AT_ORDERS,
+    "repeat": _LOOK_AT_ORDERS,
+    "extreme": _LOOK_AT_ORDERS,
     "burn": ("compare the promotion with its plan", "核对促销与预算计划"),
     "silence": (
         "does the feed live? `tidegate channel status`",
