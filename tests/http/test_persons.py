@@ -4,11 +4,14 @@ Always against the real server, with the example notice in force; persons are ac
 test has, their numbers too.
 """
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from tidegate.people.messages.outbox import WayOut
 from tidegate.testing.people_house import example_notice
 
 House = Any  # conftest.py has the class
@@ -141,6 +144,40 @@ def test_a_person_gets_a_copy_and_is_deleted_with_a_certificate(
     assert found == {"person": ""}
     listed = ok(house, "GET", "rights?state=done")
     assert {copy, request} <= {one["id"] for one in listed["items"]}
+
+
+TEMPLATE = {
+    "template": "rights-code", "kind": "transactional", "purpose": "rights.answer",
+    "channels": ["sms"], "values": {"code": "number"},
+    "subject": {"zh": "验证码", "en": "code"},
+    "body": {"zh": "您的验证码是 {code}", "en": "your code is {code}"},
+}  # fmt: skip
+
+
+def test_a_code_reaches_the_number_that_is_held_and_opens_the_request(
+    house: House, person: str, phone: str, tmp_path: Path
+) -> None:
+    request = house.new_id("req")
+    body = {"id": request, "person": person, "kind": "access"}
+    ok(house, "POST", "rights", body, 201)
+    port = house.doors.shops["own"].people.port
+    port.outbox.put_way(WayOut("sms", "files", {"folder": str(tmp_path)}, "phone", 600))
+    send = f"rights/{request}/code"
+    refused(house, "POST", send, {"channel": "sms"}, 422, "template_missing")
+    ok(house, "PUT", "people/templates/rights-code", {"document": TEMPLATE})
+    assert ok(house, "POST", send, {"channel": "sms"})["state"] == "received"
+    house.until(lambda: any(tmp_path.glob("*.txt")))
+    (message,) = tmp_path.glob("*.txt")
+    text = message.read_text("utf-8")
+    assert text.startswith(f"To: {phone}\n")
+    code = re.findall(r"验证码是 (\d+)", text)[0]
+    wrong = {"way": "code", "proof": "x"}
+    refused(house, "POST", f"rights/{request}/identify", wrong, 422, "identity_not_shown")
+    right = {"way": "code", "proof": code}
+    ended = ok(house, "POST", f"rights/{request}/identify", right)
+    assert (ended["state"], ended["checked_by"]) == ("identified", "one_time_code")
+    places = ok(house, "POST", f"rights/{request}/show")["elsewhere"]
+    assert places["files of messages"] == [{"what": "files", "number": 1}]
 
 
 def test_a_refusal_names_its_ground_and_the_way_to_court(house: House, person: str) -> None:

@@ -112,18 +112,18 @@ def test_nothing_happens_before_it_is_known_who_asks(rights: RightsHouse) -> Non
 def test_a_code_serves_once_for_ten_minutes_and_five_tries(rights: RightsHouse) -> None:
     desk, codes = rights.desk, rights.codes
     request = desk.open(OPERATOR, ANN, "access")
-    codes.send(request)
+    codes.send(request, "sms")
     (to, code), wrong = rights.sent[-1], "x"
     assert to == ANN
     assert reason_of(desk, "identify", 0, request.id, "code", wrong) == "identity_not_shown"
     assert desk.identify(0, request.id, "code", code).checked_by == "one_time_code"
     assert reason_of(desk, "identify", 0, request.id, "code", code) == "identity_not_shown"
-    codes.send(request)
+    codes.send(request, "sms")
     for _ in range(5):
         assert reason_of(desk, "identify", 0, request.id, "code", wrong) == "identity_not_shown"
     late = rights.sent[-1][1]
     assert reason_of(desk, "identify", 0, request.id, "code", late) == "identity_not_shown"
-    codes.send(request)
+    codes.send(request, "sms")
     before = rights.house.days.now_ms()
     rights.house.days.now_ms = lambda: before + CODE_TTL_MS + 1  # type: ignore[method-assign]
     rights.codes._now_ms = rights.house.days.now_ms
@@ -135,7 +135,7 @@ def test_a_code_serves_once_for_ten_minutes_and_five_tries(rights: RightsHouse) 
 
 def test_a_code_for_one_request_opens_no_other(rights: RightsHouse) -> None:
     one, other = (rights.desk.open(OPERATOR, who, "access") for who in (ANN, BOB))
-    rights.codes.send(one)
+    rights.codes.send(one, "sms")
     assert (
         reason_of(rights.desk, "identify", 0, other.id, "code", rights.sent[-1][1])
         == "identity_not_shown"

@@ -4,7 +4,9 @@ Always told to the stream of the people first: the gate refuses a person who is 
 Never: a consent is deleted; who gave it is nobody any more, that it was given stays (Art. 69).
 """
 
+import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tidegate.people.consent.showing import switches
@@ -14,6 +16,8 @@ from tidegate.people.consent.standing import (
     UNRESTRICTED_EVENT,
 )
 from tidegate.people.messages.outbox import Outbox
+from tidegate.people.messages.port import MessagePort, Wanted
+from tidegate.people.rights.desk import RightsRefused
 from tidegate.people.rights.places import Found, Outcome, Subject
 from tidegate.people.shop_people import ShopPeople
 from tidegate.people.stream import token_text
@@ -74,6 +78,30 @@ class MessagePlace:
         """Nothing is sent any more, and nothing of it is kept."""
         gone = self._outbox.forget({subject.person, *subject.identity_tokens})
         return Outcome(self.name, gone, gone)
+
+
+CODE_TEMPLATE = "rights-code"  # with a value `code` of the kind number
+
+
+def code_sender(port: MessagePort) -> Callable[[int, str, str], None]:
+    """Sends a one-time code as a message behind the gate, to an address that the vault holds."""
+
+    def send(person: int, channel: str, code: str) -> None:
+        key = f"{CODE_TEMPLATE}-{secrets.token_hex(8)}"
+        wanted = Wanted(key, person, CODE_TEMPLATE, channel, "zh-CN", {"code": int(code)})
+        try:
+            port.send(wanted, 0)
+        except LookupError:
+            raise RightsRefused(
+                "template_missing", f"put a message template {CODE_TEMPLATE} with a number `code`"
+            ) from None
+
+    return send
+
+
+def message_folders(outbox: Outbox) -> list[Path]:
+    """Where messages are written that somebody else takes away: addresses stand in them."""
+    return [Path(way.settings["folder"]) for way in outbox.ways() if way.kind == "files"]
 
 
 def collectors_of(people: ShopPeople, now_ms: Callable[[], int]) -> dict[str, Callable[[int], Any]]:

@@ -5,6 +5,7 @@ served. Never: a part of it is made anywhere else, so this is where a new place 
 gets its line.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +17,16 @@ from tidegate.bootstrap.people import OpenPeople
 from tidegate.bootstrap.people_places import (
     ConsentPlace,
     MessagePlace,
+    code_sender,
     collectors_of,
+    message_folders,
     restriction_teller,
 )
 from tidegate.people.duties.store import Duties
 from tidegate.people.gate_port import ClosedGate, Gate
 from tidegate.people.identity import IdentityTable
 from tidegate.people.rights.desk import RightsDesk, RightsParts
-from tidegate.people.rights.identity_check import SeenByOperator
+from tidegate.people.rights.identity_check import CodeCheck, SeenByOperator
 from tidegate.people.rights.places import Place, Places
 from tidegate.people.rights.places_here import FilesPlace, IdentityPlace, TokensOnlyPlace
 from tidegate.people.rights.store import RightsStore
@@ -124,8 +127,10 @@ def open_shop_vault(needs: VaultNeeds) -> ShopVault:
     if needs.people is not None:
         people = needs.people.people
         needs.people.addresses.read_from(vault.reading)
+        codes = CodeCheck(requests, code_sender(needs.people.port), needs.now_ms, os.urandom)
         parts = replace(
-            parts, collectors=collectors_of(people, needs.now_ms),
+            parts, checks={"operator": SeenByOperator(), "code": codes},
+            collectors=collectors_of(people, needs.now_ms),
             tell_restriction=restriction_teller(people, needs.now_ms),
         )  # fmt: skip
     rights = RightsDesk(parts)
@@ -153,12 +158,16 @@ def places_of(needs: VaultNeeds) -> Places:
         messages.append(MessagePlace(needs.people.port.outbox))
         consents.append(ConsentPlace(needs.people.people, needs.now_ms))
 
+    def outgoing() -> list[Path]:
+        return message_folders(needs.people.port.outbox) if needs.people is not None else []
+
     def written() -> list[Path]:
         return sorted(path for pattern in databases for path in paths.folder.glob(pattern))
 
     return Places(
         [
             FilesPlace("files of channels", lambda: [paths.folder / "channels"]),
+            FilesPlace("files of messages", outgoing),
             TokensOnlyPlace("databases, journal, archive", written),
             *messages,
             IdentityPlace(needs.identity),

@@ -95,6 +95,13 @@ def identify(
 
 @app.command()
 @shop_call
+def code(caller: Caller, request: Request, channel: str) -> None:
+    """Send the person a one-time code; `identify --way code CODE` takes it."""
+    step(caller, request, "code", {"channel": channel})
+
+
+@app.command()
+@shop_call
 def refuse(caller: Caller, request: Request, ground: str, reason: str) -> None:
     """Refuse, with a ground of the list and a reason for the person."""
     step(caller, request, "refuse", {"ground": ground, "reason": reason})

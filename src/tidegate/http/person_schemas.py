@@ -108,6 +108,12 @@ class Proof(Body, frozen=True):
     proof: Annotated[str, Meta(min_length=1, max_length=64)]
 
 
+class CodeWanted(Body, frozen=True):
+    """By which channel a one-time code goes to an address that is held."""
+
+    channel: Name
+
+
 class Refused(Body, frozen=True):
     """Why not: a ground of the list, and a reason in words for the person."""
 

@@ -41,7 +41,7 @@ class RightsHouse:
         vault = self.house.vault
         codes = CodeCheck(
             self.store,
-            lambda person, code: self.sent.append((person, code)),
+            lambda person, _channel, code: self.sent.append((person, code)),
             self.house.days.now_ms,
             vault.parts.random_bytes,
         )

@@ -76,6 +76,12 @@ def _identify(call: Call) -> Request:
     return rights.identify(actor_of(call), call.path["right"], body.way, body.proof)
 
 
+def _send_code(call: Call) -> Request:
+    body: s.CodeWanted = call.body
+    rights = doors_of(call).rights
+    return rights.send_code(actor_of(call), call.path["right"], body.channel)
+
+
 def _refuse(call: Call) -> Request:
     body: s.Refused = call.body
     rights = doors_of(call).rights
@@ -184,6 +190,7 @@ ROUTES = (
         people_only=True,
     ),
     _move("identify", "identify_request", "Show who asks", _step(_identify), s.Proof),
+    _move("code", "send_code", "Send the person a one-time code", _step(_send_code), s.CodeWanted),
     _move("refuse", "refuse_request", "Refuse with a ground", _step(_refuse), s.Refused),
     _move("withdraw", "withdraw_request", "The person takes it back", _step(_withdraw), None),
     _move("restrict", "restrict_person", "Only keep, or lift that", _step(_restrict), None),

@@ -17,7 +17,7 @@ from tidegate.people.filter import find
 from tidegate.people.identity import IdentityTable
 from tidegate.people.rights.answers import Answers
 from tidegate.people.rights.certificate import Certifier
-from tidegate.people.rights.identity_check import IdentityCheck
+from tidegate.people.rights.identity_check import CodeCheck, IdentityCheck
 from tidegate.people.rights.places import Outcome, Places, Subject
 from tidegate.people.rights.places_here import subject_of
 from tidegate.people.rights.store import Request, RightsStore
@@ -141,6 +141,18 @@ class RightsDesk:
             self._move(request, actor, "identity_not_shown")
             raise RightsRefused("identity_not_shown", "the proof does not show who asks")
         return self._move(request._replace(state=IDENTIFIED, checked_by=checked.way), actor, "")
+
+    def send_code(self, actor: int, request_id: str, channel: str) -> Request:
+        """Send a new one-time code for `identify` with the way `code`; on record without the code.
+
+        Raises RightsRefused where this shop sends none, and what sending raises.
+        """
+        request = self._open_request(request_id)
+        codes = self._parts.checks.get("code")
+        if not isinstance(codes, CodeCheck):
+            raise RightsRefused("unknown_way", "this shop sends no codes")
+        codes.send(request, channel)
+        return self._move(request, actor, "code_sent")
 
     # -- out -------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from tidegate.people.rights.store import CodeSent, Request, RightsStore
 
-CODE_DIGITS = 6
+CODE_MIN, CODE_END = 100_000, 1_000_000  # six digits
 CODE_TTL_MS = 10 * 60_000
 TRIES_MAX = 5
 SALT_BYTES = 16
@@ -50,23 +50,24 @@ class CodeCheck:
     def __init__(
         self,
         store: RightsStore,
-        deliver: Callable[[int, str], None],
+        deliver: Callable[[int, str, str], None],
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
     ) -> None:
-        """`deliver(person, code)` sends it to an address that is already known, or raises."""
+        """`deliver(person, channel, code)` sends it to an address that is held, or raises."""
         self._store = store
         self._deliver = deliver
         self._now_ms = now_ms
         self._random_bytes = random_bytes
 
-    def send(self, request: Request) -> None:
+    def send(self, request: Request, channel: str) -> None:
         """Send a new code; earlier ones are worth nothing any more."""
-        code = f"{int.from_bytes(self._random_bytes(8), 'big') % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
+        drawn = int.from_bytes(self._random_bytes(8), "big")
+        code = str(CODE_MIN + drawn % (CODE_END - CODE_MIN))  # no zero in front that gets lost
         salt = self._random_bytes(SALT_BYTES)
         ends_ms = self._now_ms() + CODE_TTL_MS
         self._store.put_code(request.id, CodeSent(salt, _hash(salt, request.id, code), ends_ms, 0))
-        self._deliver(request.person, code)
+        self._deliver(request.person, channel, code)
 
     def check(self, request: Request, proof: str) -> Checked:
         """`proof` is the code; a right one serves once."""
