@@ -62,10 +62,14 @@ def status(shop: ShopName, store: Store = DEFAULT_STORE, as_json: AsJson = False
     """Show each channel: how late its feed is, its orders, what is parked, unknown or at fault."""
     import time
 
+    from tidegate.channels.alarms import Alarms
+    from tidegate.channels.debts import owed
     from tidegate.channels.status import status_of
 
     with ledger_of(store, shop) as ledger:
-        found = status_of(ledger, time.time_ns() // 1_000_000)
+        now_ms = time.time_ns() // 1_000_000
+        found, debts = status_of(ledger, now_ms), owed(ledger, now_ms)
+        alarms = len(Alarms(ledger).open())
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
@@ -77,6 +81,10 @@ def status(shop: ShopName, store: Store = DEFAULT_STORE, as_json: AsJson = False
         )
         for rung in row["ladder"]:
             typer.echo(f"  {rung['step']}: {rung['state']} · {rung['told']}")
+    typer.echo(
+        f"alarms 告警 {alarms}; debts 超卖 {debts['orders']} orders 单, {debts['units']} units 件,"
+        f" {debts['late']} late 逾期"
+    )
 
 
 def map_(
