@@ -293,6 +293,16 @@ def test_a_push_asks_everybody_who_agreed(house: House, ann: dict[str, Any]) -> 
     assert told["asked"] == sum(told["decided"].values())
     assert set(told["decided"]) <= {"allowed", "quiet_hours"}
     assert told["asked"] >= 1
+    rows = house.doors.shops["own"].people.port.outbox
+    token = house.doors.shops["own"].people.people.standing.granted(PUSH).tolist()
+    mine = [row for one in token for row in rows.of_person(one) if row.key.startswith(body["id"])]
+    assert len(mine) == told["asked"]
+    for row in mine:
+        stopped = ok(house, "messages:unsubscribe", {"message": row.key})
+        assert stopped == {"purpose": PUSH}
+    assert may(house, ann, PUSH)["reason"] == "consent_withdrawn"
+    gone = house.ask("POST", f"{PEOPLE}/messages:unsubscribe", {"message": "none"}, key="front")
+    house.assert_problem(gone, 404, "not_found")
 
 
 # -- the whole purchase -------------------------------------------------------------------------

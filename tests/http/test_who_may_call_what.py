@@ -140,6 +140,7 @@ ALLOWED = {
     "link_guardian": {"boss"},
     "settle_consents": {"boss"},
     "put_template": {"boss"},
+    "unsubscribe": {"boss", "operator"},
     **{name: {"boss", "operator"} for name in ("person", "put_fields")},
     **{
         name: {"boss"}
@@ -253,6 +254,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "send_message": PERSON | {"template": "none", "channel": "sms"},
     "push_message": {"template": "none", "channel": "sms"},
     "resolve_message": {"resolution": "drop"},
+    "unsubscribe": {"message": "none"},
     "force_draft": {"digest": "0" * 64, "reason": "why", "units": 1, "expires_at": 2**41},
     "open_presale": {
         "channel": "web", "order": "N", "deposit_fen": 1, "balance_fen": 1, "deposit_until": 1,

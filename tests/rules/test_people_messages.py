@@ -79,7 +79,9 @@ def test_a_mail_about_an_order_arrives_with_its_sender(house: House, mails: Mail
     ((to, content),) = mails.mails
     mail = email.message_from_bytes(content, policy=email.policy.default)
     assert to == mail["To"] == MAIL
-    assert (mail["Subject"], mail["From"]) == ("订单 T-1 已发货", "shop@example.com")
+    assert (mail["Subject"], mail["From"]) == (
+        "订单 T-1 已发货", "示例酒业网店 <shop@example.com>",
+    )  # fmt: skip
     key = sha256(b"order T-1 shipped").hexdigest()
     assert mail["Message-ID"] == f"<{key[:32]}@example.com>"
     assert mail["List-Unsubscribe"] is None
@@ -160,11 +162,18 @@ def test_in_quiet_hours_it_waits_for_the_morning_or_lapses(house: House, mails: 
     house.later(hours=11)  # 23:00
     row = house.send(ANN, "spring")
     assert house.turn().sent == 0
+    assert house.outbox.get(row.id).due_ms == house.now_ms + 10 * 3_600_000  # mail: from 9:00
+    house.later(hours=9)
+    assert house.turn() == (0, 0, 0, 0, 0, 0)
     house.later(hours=1)
-    assert house.turn().later == 1
-    assert house.outbox.get(row.id).reason == "quiet_hours"
-    house.later(hours=10)
     assert house.turn().sent == 1
+    evening = house.send(ANN, "spring", key="evening")
+    house.later(hours=12.5)  # queued by day, its turn comes at 21:30
+    assert house.turn().later == 1
+    now = house.outbox.get(evening.id)
+    assert (now.reason, now.due_ms) == ("quiet_hours", house.now_ms + int(11.5 * 3_600_000))
+    house.later(hours=-12.5)
+    house.outbox.mark(evening.id, ob.DROPPED, house.now_ms)
     late = house.send(ANN, "spring", key="late")
     house.later(hours=24)
     assert (house.turn().lapsed, house.outbox.get(late.id).state) == (1, ob.LAPSED)
@@ -375,6 +384,19 @@ def test_a_push_asks_the_gate_about_everybody(house: House, mails: Mails) -> Non
     assert (house.turn().sent, len(mails.mails)) == (0, 1)
 
 
+def test_a_reply_ends_the_consent_of_whoever_got_the_message(house: House, sms: Sms) -> None:
+    house.agree(ANN, PUSH)
+    house.send(ANN, "spring", "sms", key="spring-1")
+    house.turn()
+    assert list(sms.sent) == ["spring-1"]  # all that a bridge knows of a reply
+    assert house.port.unsubscribe("spring-1", ACTOR).purpose == PUSH
+    assert house.why(ANN, PUSH) == "consent_withdrawn"
+    house.send(ANN, key="order-1")
+    for other in ("order-1", "none"):
+        with pytest.raises(LookupError):
+            house.port.unsubscribe(other, ACTOR)
+
+
 def test_who_is_forgotten_leaves_nothing_in_the_outbox(house: House, mails: Mails) -> None:
     row = house.send(ANN)
     house.note("person.forgotten", ANN)
@@ -387,8 +409,14 @@ def test_who_is_forgotten_leaves_nothing_in_the_outbox(house: House, mails: Mail
 def test_what_ended_long_ago_is_deleted(house: House, mails: Mails) -> None:
     house.send(ANN)
     house.turn()
+    house.send(ANN)
+    house.agree(ANN, PUSH)
+    advert = house.send(ANN, "spring")
+    house.turn()
     waits = house.send(ANN)
-    assert house.outbox.forget_before(house.now_ms + 1) == 1
+    assert house.outbox.forget_before(house.now_ms + 1, marketing_too=False) == 2
+    assert [row.id for row in house.outbox.of_person(ANN)] == [advert.id, waits.id]
+    assert house.outbox.forget_before(house.now_ms + 1, marketing_too=True) == 1
     assert [row.id for row in house.outbox.of_person(ANN)] == [waits.id]
 
 

@@ -37,6 +37,7 @@ RESTORED_FILE = "people.restored"  # a restore leaves it; whoever opens the stre
 KEY_BYTES = 32
 TURN_S = 0.5
 KEEP_ENDED_MS = 30 * DAY_MS
+KEEP_MARKETING_MS = 180 * DAY_MS  # so long a reply can stop what comes after
 TIDY_EVERY_S = 3600.0
 
 log = structlog.get_logger("tidegate.people")
@@ -122,7 +123,9 @@ class Sending:
         now_ms = self._now_ms()
         if now_ms - self._tidied_ms >= TIDY_EVERY_S * 1000:
             self._tidied_ms = now_ms
-            self._port.outbox.forget_before(now_ms - KEEP_ENDED_MS)
+            outbox = self._port.outbox
+            outbox.forget_before(now_ms - KEEP_ENDED_MS, marketing_too=False)
+            outbox.forget_before(now_ms - KEEP_MARKETING_MS, marketing_too=True)
 
 
 def open_shop_people(

@@ -148,6 +148,17 @@ def resolve(
     caller.show(made, f"message {number} {made['state']} · 已处理")
 
 
+@app.command()
+@shop_command
+def unsubscribe(
+    caller: Caller, message: Annotated[str, typer.Argument(help="its id, as it was sent under")]
+) -> None:
+    """Whoever got this marketing message wants no more: end their consent to its purpose."""
+    path = caller.path("people", "messages:unsubscribe")
+    made = caller.send("POST", path, {"message": message})
+    caller.show(made, f"no more {made['purpose']} · 已退订")
+
+
 def values_of(pairs: list[str] | None) -> dict[str, str]:
     """NAME=VALUE pairs. Raises WrongUsage."""
     values = dict(one.partition("=")[::2] for one in pairs or ())

@@ -306,6 +306,19 @@ class MessagesShown(msgspec.Struct, frozen=True):
     messages: list[PersonMessage]
 
 
+class Unsubscribe(Body, frozen=True):
+    """The id of the message that was replied to."""
+
+    message: Id
+    id: Id | None = None
+
+
+class Unsubscribed(msgspec.Struct, frozen=True):
+    """Consent to this purpose has ended for whoever got the message."""
+
+    purpose: str
+
+
 class Resolve(Body, frozen=True):
     """What became of a message whose fate is unknown, as a person found out."""
 

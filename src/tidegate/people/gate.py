@@ -6,7 +6,7 @@ This module never remembers an answer: whoever acts later asks again. It records
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,14 @@ from tidegate.people.gate_port import Allow, Answer, Deny
 from tidegate.people.local_minutes import is_between
 from tidegate.people.notices.document import ChannelTerms
 from tidegate.people.notices.shelf import Notices, PurposeInForce
-from tidegate.people.pack import DAY_MS
+from tidegate.people.pack import DAY_MS, MINUTE_MS
 from tidegate.people.refusals import GateReason
 
 R = GateReason
 LEGAL_BASES = frozenset(("duty", "other_law"))  # go on where a person restricted the rest
 Reasons = npt.NDArray[np.uint8]
+QUARTER_MS = 15 * MINUTE_MS
+_QUARTERS_A_DAY = 96
 NO_FIELDS: frozenset[str] = frozenset()
 
 
@@ -89,6 +91,20 @@ class PeopleGate:
         else:
             reasons = self._reasons(wish, found, persons)
         return ManyAnswers(self, wish, persons.tolist(), reasons)
+
+    def quiet_ends_ms(self, wish: Wish) -> int:
+        """When a message of this purpose may leave by its channel: now, or when it is morning.
+
+        Found in quarters of an hour; asks nothing else.
+        """
+        found, reason = self._request(wish)
+        if found is None or reason or not (found.purpose.marketing and wish.channel):
+            return wish.at_ms
+        for quarter in range(_QUARTERS_A_DAY):
+            at_ms = wish.at_ms + quarter * QUARTER_MS
+            if not self._is_quiet(found, replace(wish, at_ms=at_ms)):
+                return at_ms
+        return wish.at_ms + DAY_MS  # a channel that is never loud
 
     def told(self, reason: GateReason, wish: Wish, person: int) -> Answer:
         """A reason as an answer."""

@@ -5,10 +5,11 @@ Nothing goes past the gate, here or when it is sent; nobody's address is asked f
 
 import numpy as np
 
-from tidegate.access.roles import MESSAGES_WRITE, PRIVACY
+from tidegate.access.roles import CONSENT_WRITE, MESSAGES_WRITE, PRIVACY
 from tidegate.http import people_schemas as p
 from tidegate.http.calls import AnyAnswer, Call, Route, json_answer
 from tidegate.http.errors import NOT_FOUND, UNPROCESSABLE, Problem
+from tidegate.http.ids import check_id
 from tidegate.http.people_calls import beside, people_of, person_of
 from tidegate.people.messages.outbox import STATES, UNKNOWN, Row
 from tidegate.people.messages.port import Wanted
@@ -63,7 +64,7 @@ async def push(call: Call) -> AnyAnswer:
         purpose = doors.people.templates.newest(body.template).template.purpose
     except LookupError:
         raise no_template() from None
-    persons = doors.people.standing.granted(purpose)
+    persons = await beside(doors.people.standing.granted, purpose)
     wanted = Wanted(body.id, 0, body.template, body.channel, body.language, body.values)
     tally = await beside(doors.port.push, body.id, wanted, persons, call.principal.person_token)
     decided = dict(sorted(tally.items()))
@@ -94,6 +95,19 @@ async def resolve_message(call: Call) -> AnyAnswer:
     except LookupError as error:
         raise Problem(NOT_FOUND, str(error), "没有状态未知的此消息") from None
     return json_answer(message_shown(row))
+
+
+async def unsubscribe(call: Call) -> AnyAnswer:
+    """Whoever got a message wants no more."""
+    body: p.Unsubscribe = call.body
+    check_id(body.message, "message")
+    try:
+        row = await beside(
+            people_of(call).port.unsubscribe, body.message, call.principal.person_token
+        )
+    except LookupError as error:
+        raise Problem(NOT_FOUND, str(error), "没有此营销消息") from None
+    return json_answer(p.Unsubscribed(row.purpose))
 
 
 def no_template() -> Problem:
@@ -146,6 +160,12 @@ ROUTES = (
         "A marketing message to everybody who agreed to its purpose", push, MESSAGES_WRITE,
         body=p.PushWanted, answer=p.PushDecided, status=202, people_only=True,
         description="Each person is decided by the gate; the same id again goes on where it was.",
+    ),
+    Route(
+        "POST", f"{_PEOPLE}/messages:unsubscribe", "unsubscribe",
+        "Stop what a message was one of, for whoever got it", unsubscribe, CONSENT_WRITE,
+        body=p.Unsubscribe, answer=p.Unsubscribed,
+        description="For replies and links: they know the message, not the account.",
     ),
     Route(
         "GET", f"{_PEOPLE}/messages", "list_messages", "Messages and how they stand",

@@ -158,6 +158,8 @@ class Ledger:
         if not reply.agrees:  # a no is taken from whoever says it, about whatever was asked
             return [event | {"kind": st.REFUSED_EVENT}]
         found = self._purpose(asked.purpose)
+        if person in self._standing.forgotten:
+            raise self._no("person_unknown")
         if asked.generation != found.generation:
             raise self._no("notice_not_served")
         self._require_right_person(person, reply)

@@ -105,6 +105,7 @@ class Standing:
         self._room = ROWS_FIRST
         self._next = 0
         self._consents: dict[str, Consents] = {}
+        self.token = np.zeros(ROWS_FIRST, np.uint64)  # whose row it is; 0 = nobody's any more
         self.age = np.zeros(ROWS_FIRST, np.uint8)
         self.guardian = np.zeros(ROWS_FIRST, np.uint64)
         self.profiling_refused = np.zeros(ROWS_FIRST, np.bool_)
@@ -174,9 +175,9 @@ class Standing:
         column = self._consents.get(purpose)
         if column is None:
             return np.zeros(0, np.uint64)
-        state = column.state.tolist()
-        found = [one for one, row in tuple(self.rows.items()) if state[row] == State.GRANTED]
-        return np.array(sorted(found), np.uint64)
+        rows = np.flatnonzero(column.state == State.GRANTED)
+        tokens = self.token[rows]
+        return np.sort(tokens[tokens != 0])
 
     def told_of(self, person: int) -> Iterator[tuple[str, State, Place, int]]:
         """Everything a person said: purpose, state, where it stands, when."""
@@ -197,12 +198,13 @@ class Standing:
             row, self._next = self._next, self._next + 1
             if row >= self._room:
                 self._grow()
+            self.token[row] = person
             self.rows[person] = row  # last: whoever finds the row finds its columns long enough
         return row
 
     def _grow(self) -> None:
         self._room *= 2
-        for name in ("age", "guardian", "profiling_refused", "restricted"):
+        for name in ("token", "age", "guardian", "profiling_refused", "restricted"):
             setattr(self, name, longer(getattr(self, name), self._room))
         for consents in self._consents.values():
             consents.grow(self._room)
@@ -265,7 +267,7 @@ class Standing:
             consents.clear(row)
         for times in self.sent_ms.values():
             times[row] = 0
-        self.age[row] = self.guardian[row] = 0
+        self.token[row] = self.age[row] = self.guardian[row] = 0
         # The row is not given to anybody else before the next start: somebody may look at it now.
         self.profiling_refused[row] = self.restricted[row] = False
 

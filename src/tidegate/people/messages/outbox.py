@@ -244,13 +244,14 @@ class Outbox:
                 for person in persons
             )
 
-    def forget_before(self, changed_ms: int) -> int:
+    def forget_before(self, changed_ms: int, *, marketing_too: bool) -> int:
         """Delete what ended before that moment; its keys may come again then."""
         marks = ", ".join("?" * len(OPEN))
         with self._lock:
             return self._connection.execute(
-                f"DELETE FROM message WHERE changed_ms < ? AND state NOT IN ({marks})",
-                (changed_ms, *OPEN),
+                f"DELETE FROM message WHERE changed_ms < ? AND state NOT IN ({marks})"
+                " AND is_marketing <= ?",
+                (changed_ms, *OPEN, marketing_too),
             ).rowcount
 
     # -- ways out --------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from tidegate.people.messages.pace import Pace
 from tidegate.people.messages.templates import PutTemplate, check_values, filled
 from tidegate.people.messages.transports import Handed, Message, Outcome, Transport
 from tidegate.people.notices.document import Language
-from tidegate.people.pack import DAY_MS, HOUR_MS, MINUTE_MS
+from tidegate.people.pack import DAY_MS, HOUR_MS
 from tidegate.people.refusals import GateReason
 from tidegate.people.shop_people import ShopPeople
 from tidegate.people.stream import token_text
@@ -31,7 +31,6 @@ from tidegate.people.stream import token_text
 QUEUED_EVENT, STOPPED_EVENT = "message.queued", "message.stopped"
 REFUSED_EVENT, RESOLVED_EVENT, PUSH_EVENT = "message.refused", "message.resolved", "push.decided"
 
-POSTPONE_MS = 15 * MINUTE_MS
 LIFE_MS = {True: DAY_MS, False: 3 * DAY_MS}  # by marketing: afterwards nobody wants it any more
 BACKOFF_MS = 30_000
 BACKOFF_MAX_MS = HOUR_MS
@@ -138,11 +137,11 @@ class MessagePort:
             wanted.person, wish.purpose, wish.fields, "", wish.channel, now_ms
         )
         waits = isinstance(answer, Deny) and answer.reason == QUIET
+        due_ms = self._people.gate.quiet_ends_ms(wish) if waits else now_ms
         waiting = Waiting(
             wanted.key, wanted.person, wanted.template, put.version, wanted.channel,
             wish.purpose, wanted.language, values, put.template.kind == "marketing",
-            "" if isinstance(answer, Deny) else answer.evidence, now_ms,
-            now_ms + POSTPONE_MS if waits else now_ms,
+            "" if isinstance(answer, Deny) else answer.evidence, now_ms, due_ms,
             now_ms + LIFE_MS[put.template.kind == "marketing"],
         )  # fmt: skip
         before = self.outbox.find(wanted.key)
@@ -181,7 +180,7 @@ class MessagePort:
                     "reasons": many.reasons.tolist(),
                 },
             )  # fmt: skip
-            due_ms = now_ms + (POSTPONE_MS if bool(quiet.any()) else 0)
+            due_ms = self._people.gate.quiet_ends_ms(wish) if bool(quiet.any()) else now_ms
             self.outbox.add(
                 [
                     Waiting(
@@ -206,6 +205,19 @@ class MessagePort:
         state = {"sent": ob.SENT, "again": ob.QUEUED, "drop": ob.DROPPED}[resolution]
         self.outbox.mark(message, state, now_ms, reason=resolution, due_ms=now_ms, attempts=0)
         return self.outbox.get(message)
+
+    def unsubscribe(self, key: str, actor: int) -> Row:
+        """Whoever got a message wants no more of its kind: their consent to its purpose ends.
+
+        By the message's key, because a reply tells which message, not whose account. Raises
+        LookupError for a message that is not known (any more) or is not marketing.
+        """
+        row = self.outbox.find(key)
+        if row is None or not row.is_marketing:
+            raise LookupError("there is no marketing message of this id")
+        action = f"unsubscribe-{sha256(key.encode()).hexdigest()[:16]}"
+        self._people.ledger.withdraw(row.person, row.purpose, action, actor, self._now_ms())
+        return row
 
     # -- sending ---------------------------------------------------------------------------------
 
@@ -242,11 +254,14 @@ class MessagePort:
             self._record(STOPPED_EVENT, row, now_ms, reason="lapsed")
             self.outbox.mark(row.id, ob.LAPSED, now_ms, reason="lapsed")
             return "lapsed"
+        reason = self._gate_says(row, way, now_ms)
+        if reason:  # before an address is read for nothing
+            return self._refused(row, way, reason)
         self.outbox.mark(row.id, ob.SENDING, now_ms)
         try:
             to = self._addresses.address(row.person, row.purpose, row.channel, way.field)
         except AddressMissing as missing:
-            return self._refused(row, missing.reason)
+            return self._refused(row, way, missing.reason)
         except AddressUnavailable:
             return self._later(row, "address_unavailable")
         put = self.templates.version(row.template, row.version)
@@ -256,7 +271,7 @@ class MessagePort:
             row.person, row.purpose, frozenset((way.field,)), "", row.channel, now_ms
         )
         if isinstance(answer, Deny):
-            return self._refused(row, answer.reason)
+            return self._refused(row, way, answer.reason)
         found = self._people.notices.purpose(row.purpose)
         assert found is not None, "the gate allows no purpose that does not stand"
         channel = found.published.notice.channels[row.channel]
@@ -286,11 +301,19 @@ class MessagePort:
         self.outbox.mark(row.id, state, now_ms, reason=handed.code)
         return state
 
-    def _refused(self, row: Row, reason: str) -> str:
-        """Stopped at the moment of sending; in quiet hours it waits."""
+    def _gate_says(self, row: Row, way: WayOut, now_ms: int) -> str:
+        answer = self._people.gate.may(
+            row.person, row.purpose, frozenset((way.field,)), "", row.channel, now_ms
+        )
+        return answer.reason if isinstance(answer, Deny) else ""
+
+    def _refused(self, row: Row, way: WayOut, reason: str) -> str:
+        """Stopped at the moment of sending; in quiet hours it waits for their end."""
         now_ms = self._now_ms()
         if reason in {QUIET, f"gate:{QUIET}"}:
-            self.outbox.mark(row.id, ob.QUEUED, now_ms, reason=QUIET, due_ms=now_ms + POSTPONE_MS)
+            wish = Wish(row.purpose, frozenset((way.field,)), "", row.channel, now_ms)
+            due_ms = self._people.gate.quiet_ends_ms(wish)
+            self.outbox.mark(row.id, ob.QUEUED, now_ms, reason=QUIET, due_ms=due_ms)
             return "later"
         self._record(STOPPED_EVENT, row, now_ms, reason=reason)
         self.outbox.mark(row.id, ob.STOPPED, now_ms, reason=reason)

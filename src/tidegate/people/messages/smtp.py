@@ -9,6 +9,7 @@ import re
 import smtplib
 import ssl
 from datetime import UTC, datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as MAIL_POLICY
 from email.utils import format_datetime
@@ -96,7 +97,7 @@ class SmtpTransport:
     def _mail(self, message: Message) -> bytes:
         settings = self._settings
         mail = EmailMessage(policy=MAIL_POLICY)
-        mail["From"] = settings.mail_from
+        mail["From"] = Address(display_name=message.sender, addr_spec=settings.mail_from)
         mail["To"] = message.to
         mail["Subject"] = f"{message.subject}"
         mail["Date"] = format_datetime(datetime.fromtimestamp(message.at_ms / 1000, UTC))
