@@ -41,13 +41,16 @@ def events(house: PeopleHouse) -> list[dict[str, Any]]:
 def refused(
     house: PeopleHouse, reason: str, work: Callable[..., object], *given: object, **more: object
 ) -> None:
-    """The ledger says no for that reason, with an article, and nothing is recorded."""
-    before = len(house.store.entries)
+    """The ledger says no for that reason, with an article; of an answer that is on record."""
+    before, is_answer = len(house.store.entries), work == house.answer
     with pytest.raises(ConsentRefused) as no:
         work(*given, **more)
     assert no.value.reason == reason
     assert no.value.article
-    assert len(house.store.entries) == before
+    assert len(house.store.entries) == before + is_answer
+    if is_answer:
+        (event,) = events(house)
+        assert (event["kind"], event["reason"]) == ("consent.rejected", reason)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from tidegate.people.canonical import digest_of
 from tidegate.people.consent import standing as st
 from tidegate.people.consent.questions import Questions
 from tidegate.people.consent.standing import Age, Standing, State
@@ -132,8 +133,19 @@ class Ledger:
         ]
 
     def answer(self, person: int, reply: Reply, actor: int, at_ms: int) -> tuple[State, Place]:
-        """Put the answer to one question on record. Raises ConsentRefused; then nothing is."""
-        recorded = self._stream.commit(person, lambda: self._answer(person, reply, actor, at_ms))[0]
+        """Put the answer to one question on record.
+
+        Raises ConsentRefused; then what is on record is that it was refused, and why: somebody
+        may have tried to use an answer twice.
+        """
+        try:
+            recorded = self._stream.commit(
+                person, lambda: self._answer(person, reply, actor, at_ms)
+            )[0]
+        except ConsentRefused as no:
+            rejected = {"ask": digest_of(reply.ask), "reason": no.reason, "by": reply.by}
+            self._note(st.REJECTED_EVENT, person, actor, at_ms, rejected)
+            raise
         granted = recorded.event["kind"] == st.GRANTED_EVENT
         return (State.GRANTED if granted else State.REFUSED), recorded.place
 

@@ -18,6 +18,7 @@ GRANTED_EVENT = "consent.granted"
 REFUSED_EVENT = "consent.refused"
 WITHDRAWN_EVENT = "consent.withdrawn"
 ASKED_EVENT = "consent.asked"
+REJECTED_EVENT = "consent.rejected"  # an answer that was not taken; changes nothing
 GUARDIAN_EVENT = "guardian.linked"
 AGE_EVENT = "age.declared"
 PROFILING_EVENT = "profiling.chosen"
