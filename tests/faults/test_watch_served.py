@@ -27,15 +27,14 @@ assert spec.loader is not None
 house = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(house)
 
-PATH = house.PATH
 Shop = Any  # WatchedShop
 
 
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    """The shop, served and watched; a short path: a Unix socket lies in it."""
+@pytest.fixture(scope="module")
+def served() -> Iterator[Shop]:
+    """Three shops, served and watched; a short path: a Unix socket lies in it."""
     with tempfile.TemporaryDirectory(prefix="watch-") as folder:
-        made = house.WatchedShop(Path(folder))
+        made = house.WatchedShop(Path(folder), ("pace", "killed", "live"))
         try:
             made.open()
             yield made
@@ -43,11 +42,11 @@ def shop() -> Iterator[Shop]:
             made.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def unwatched() -> Iterator[Shop]:
-    """The same with the watch switched off."""
+    """Two shops with the watch switched off."""
     with tempfile.TemporaryDirectory(prefix="watch-") as folder:
-        made = house.WatchedShop(Path(folder), "--no-watch")
+        made = house.WatchedShop(Path(folder), ("night", "down"), "--no-watch")
         try:
             made.open(is_watched=False)
             yield made
@@ -66,7 +65,7 @@ def promotion(code: str) -> dict[str, Any]:
 
 def published(shop: Shop, code: str) -> str:
     """Draft, check, publish; the reason."""
-    path = f"{PATH}/drafts/{code}"
+    path = f"{shop.path}/drafts/{code}"
     shop.api.call("PUT", path, {"promotion": promotion(code)})
     digest = shop.api.call("POST", f"{path}/check", {})["digest"]
     try:
@@ -78,8 +77,8 @@ def published(shop: Shop, code: str) -> str:
 def turned(shop: Shop, verb: str) -> tuple[bool, bool]:
     """Both people; whether the first had to wait, and whether it is in force then."""
     body = {"scope": "shop", "reason": "the price is right again"}
-    first = shop.api.call("POST", f"{PATH}/breaker/{verb}", body)
-    second = shop.deputy.call("POST", f"{PATH}/breaker/{verb}", body)
+    first = shop.api.call("POST", f"{shop.path}/breaker/{verb}", body)
+    second = shop.deputy.call("POST", f"{shop.path}/breaker/{verb}", body)
     return first["waits_for_second"], second["in_force"]
 
 
@@ -94,8 +93,9 @@ def killed_and_back(shop: Shop) -> None:
 
 
 def test_at_the_published_pace_the_shop_is_stopped_within_five_orders_and_a_second(
-    shop: Shop,
+    served: Shop,
 ) -> None:
+    shop = served.at("pace")
     began_s = time.monotonic()
     reasons = shop.crowd(400)
     took_s = time.monotonic() - began_s
@@ -107,19 +107,25 @@ def test_at_the_published_pace_the_shop_is_stopped_within_five_orders_and_a_seco
     assert accepted <= (5 if load < 2 * (os.cpu_count() or 1) else 78)
     assert took_s <= 1.0
     assert shop.order(house.LIST_FEN) == "shop_paused"
-    switch = shop.breaker()["switches"][0]
-    assert (switch["scope"], switch["phase"], switch["level"]) == ("shop", "open", "pause_shop")
-    shop.until(lambda: shop.breaker()["switches"][0]["in_force"])
+    assert (shop.latched()["phase"], shop.latched()["level"]) == ("open", "pause_shop")
     first = shop.alarms()[0]
     assert (first.level, first.switch, first.state) == (4, "shop:", "open")
     assert "orders below half the usual price, the last at 3.8% of it" in first.sentence
+    with pytest.raises(CallRefused, match="breaker_open"):
+        shop.api.call("POST", f"{shop.path}/resume", {"id": "again", "scope": "shop"})
+    assert turned(shop, "half-open") == (True, True)
+    assert shop.order(house.LIST_FEN, 2) == "order_too_large"
+    shop.api.call("PUT", f"{shop.path}/policy", {"id": "more", "quantity_max_order": 900})
+    policy = lambda: shop.api.call("GET", f"{shop.path}/policy")["quantity_max_order"]  # noqa: E731
+    shop.until(lambda: policy() == 1, 30.0)  # what is lifted past the breaker is stopped again
+    assert "lifted past the breaker" in shop.breaker()["history"][0]["why"]
 
 
-def test_a_watch_that_is_killed_loses_no_alarm_and_the_latch_holds(shop: Shop) -> None:
-    for _ in range(2):  # in the middle of it
-        killed_and_back(shop)
+def test_a_watch_that_is_killed_loses_no_alarm_and_the_latch_holds(served: Shop) -> None:
+    shop = served.at("killed")
+    killed_and_back(shop)
     shop.crowd(400)
-    shop.until(lambda: shop.breaker()["switches"][0]["in_force"])
+    shop.latched()
     keys = [alarm.key for alarm in shop.alarms()]
     assert Counter(keys).most_common(1)[0][1] == 1
     assert [alarm.id for alarm in shop.alarms()] == list(range(1, len(keys) + 1))
@@ -127,30 +133,12 @@ def test_a_watch_that_is_killed_loses_no_alarm_and_the_latch_holds(shop: Shop) -
     shop.server.start()
     shop.until(shop.is_watched)
     assert shop.order(house.LIST_FEN) == "shop_paused"
-    assert shop.breaker()["switches"][0]["phase"] == "open"
+    assert shop.latched()["phase"] == "open"
     assert [alarm.key for alarm in shop.alarms()] == keys
-    with pytest.raises(CallRefused, match="breaker_open"):
-        shop.api.call("POST", f"{PATH}/resume", {"id": "again", "scope": "shop"})
-    assert turned(shop, "half-open") == (True, True)
-    assert (shop.order(house.LIST_FEN), shop.order(house.LIST_FEN, 2)) == (
-        "accepted", "order_too_large",
-    )  # fmt: skip
-
-
-def test_what_is_lifted_past_the_breaker_is_stopped_again(shop: Shop) -> None:
-    body = {"id": "cap-one", "scope": "sku", "kind": "pause", "subject": "A", "note": "a test"}
-    shop.crowd(400)
-    shop.until(lambda: shop.breaker()["switches"][0]["in_force"])
-    assert turned(shop, "half-open") == (True, True)
-    shop.api.call("PUT", f"{PATH}/policy", {"id": "more", "quantity_max_order": 900})
-    policy = lambda: shop.api.call("GET", f"{PATH}/policy")["quantity_max_order"]  # noqa: E731
-    shop.until(lambda: policy() == 1, 30.0)
-    assert "lifted past the breaker" in shop.breaker()["history"][0]["why"]
-    assert shop.api.call("POST", f"{PATH}/breaker/open", body)["paused"]
 
 
 def test_one_command_stops_the_shop_when_everything_but_the_desk_is_down(unwatched: Shop) -> None:
-    shop = unwatched
+    shop = unwatched.at("down")
     shop.until(lambda: read_status(shop.store).process_id)
     followers = read_status(shop.store).process_id
     assert followers > 1
@@ -160,7 +148,7 @@ def test_one_command_stops_the_shop_when_everything_but_the_desk_is_down(unwatch
         shop.break_latch()
         done = shop.ask("stop", "--reason", "every price is wrong")
         assert done.returncode == 0, done.stderr
-        assert "shop own is stopped" in done.stdout
+        assert "shop down is stopped" in done.stdout
         assert "latch could not be written" in done.stderr
         assert shop.order(house.LIST_FEN) == "shop_paused"
     finally:
@@ -170,7 +158,8 @@ def test_one_command_stops_the_shop_when_everything_but_the_desk_is_down(unwatch
     assert "nothing is stopped by the breaker" in shop.ask("watch", "breaker").stdout
 
 
-def test_nothing_new_goes_live_while_nobody_watches(shop: Shop) -> None:
+def test_nothing_new_goes_live_while_nobody_watches(served: Shop) -> None:
+    shop = served.at("live")
     assert published(shop, "FIRST") == "accepted"
     watching = shop.beat().process_id
     assert watching > 1
@@ -192,11 +181,11 @@ def test_nothing_new_goes_live_while_nobody_watches(shop: Shop) -> None:
 def test_with_the_watch_switched_off_a_night_costs_no_more_than_its_budget(
     unwatched: Shop,
 ) -> None:
-    shop = unwatched
+    shop = unwatched.at("night")
     assert "the watch is switched off" in published(shop, "P")
     done = shop.ask("watch", "limits", "--set", "--only", "loss")
     assert done.returncode == 0, done.stderr
-    rules = {row["code"]: row for row in shop.api.call("GET", f"{PATH}/rules")["items"]}
+    rules = {row["code"]: row for row in shop.api.call("GET", f"{shop.path}/rules")["items"]}
     budget = rules["shop.watch-loss-shop"]["budget"]
     assert budget == 234_000  # half of three days at one unit of each of six SKUs
     reasons = [shop.order() for _ in range(60)]

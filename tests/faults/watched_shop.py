@@ -1,11 +1,11 @@
-"""A real `tidegate serve` with a shop to be watched, and a crowd to come: for tests with processes.
+"""A real `tidegate serve` with shops to be watched, and a crowd to come: for tests with processes.
 
 Always the command line and HTTP; only processes started here are signalled.
 """
 
+import copy
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import time
@@ -22,21 +22,22 @@ from tidegate.watch.heartbeat import Beat, read_beat
 DEADLINE_S = 120.0  # the watch's kernel may have to be compiled
 LIST_FEN, WRONG_FEN = 26_000, 1_000
 SKUS = tuple("ABCDEF")
-PATH = "/v1/shops/own"
 
 
 class WatchedShop:
-    """The shop `own`: six SKUs at 260 yuan, with a cost of nothing (somebody's mistake)."""
+    """A shop with six SKUs at 260 yuan and a cost of nothing (somebody's mistake); `at` another
+    of the same server.
+    """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, names: tuple[str, ...], *options: str) -> None:
         self.store = folder / "store"
         self.log = folder / "server.log"
-        self.paths: ShopPaths = StorePaths(self.store).shop("own")
+        self.names, self.name = names, names[0]
         self.first = self.tidegate("init", "--administrator", "boss")["key"]
         by = ("--as", "boss")
         self.tidegate("operator", "add", "deputy", *by, "--role", "operator", "--role", "approver")
         self.second = self.tidegate("key", "issue", "deputy", *by)["key"]
-        self.tidegate("shop", "create", "own")
+        self.tidegate("shop", "create", *names)
         self.port = free_port()
         arguments = ("serve", "--store", str(self.store), "--port", str(self.port),
                      "--orders-max", "1000", *options)  # fmt: skip
@@ -45,13 +46,29 @@ class WatchedShop:
         self.deputy = ShopApi(self.port, self.second)
         self._ids = 0
 
+    def at(self, name: str) -> "WatchedShop":
+        """Another shop of the same server."""
+        other = copy.copy(self)
+        other.name = name
+        return other
+
+    @property
+    def path(self) -> str:
+        """Where its routes are."""
+        return f"/v1/shops/{self.name}"
+
+    @property
+    def paths(self) -> ShopPaths:
+        """Its files."""
+        return StorePaths(self.store).shop(self.name)
+
     def tidegate(self, *arguments: str) -> dict[str, Any]:
         """A command of the store."""
         return command_line(*arguments, "--store", str(self.store))
 
     def ask(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """A command that asks the server, with the first person's key."""
-        environment = {**os.environ, "TIDEGATE_KEY": self.first, "TIDEGATE_SHOP": "own",
+        environment = {**os.environ, "TIDEGATE_KEY": self.first, "TIDEGATE_SHOP": self.name,
                        "TIDEGATE_SERVER": f"http://{HOST}:{self.port}",
                        "TIDEGATE_STORE": str(self.store)}  # fmt: skip
         return subprocess.run(
@@ -60,16 +77,17 @@ class WatchedShop:
         )  # fmt: skip
 
     def open(self, *, is_watched: bool = True) -> None:
-        """Start the server, fill the shop, wait for the watch."""
+        """Start the server, fill the shops, wait for the watch."""
         self.server.start()
-        self.api.call("PUT", f"{PATH}/channels/web", {})
-        for sku in SKUS:
-            body = {"list_price_fen": LIST_FEN, "cost_floor_fen": 0}
-            self.api.call("PUT", f"{PATH}/skus/{sku}", body)
-            receipt = {"id": f"stock-{sku}", "sku": sku, "quantity": 100_000}
-            self.api.call("POST", f"{PATH}/stock/receipts", receipt)
-        if is_watched:
-            self.until(self.is_watched)
+        for shop in map(self.at, self.names):
+            self.api.call("PUT", f"{shop.path}/channels/web", {})
+            for sku in SKUS:
+                body = {"list_price_fen": LIST_FEN, "cost_floor_fen": 0}
+                self.api.call("PUT", f"{shop.path}/skus/{sku}", body)
+                receipt = {"id": f"stock-{sku}", "sku": sku, "quantity": 100_000}
+                self.api.call("POST", f"{shop.path}/stock/receipts", receipt)
+            if is_watched:
+                self.until(shop.is_watched)
 
     def close(self) -> None:
         """Stop everything."""
@@ -82,7 +100,8 @@ class WatchedShop:
     def is_watched(self) -> bool:
         """Whether a watch that knows everything so far said so within the last two seconds."""
         beat = self.beat()
-        seq = self.api.call("GET", "/ready")["shops"][0]["seq"]
+        shops = {one["shop"]: one for one in self.api.call("GET", "/ready")["shops"]}
+        seq = shops[self.name]["seq"]
         return (
             beat is not None and time.monotonic() - beat.monotonic_s < 2.0 and beat.seq >= seq
             and not beat.lag_entries
@@ -106,7 +125,7 @@ class WatchedShop:
             "buyer": {"account": f"u{self._ids}"}, "lines": [line | more],
         }  # fmt: skip
         try:
-            return str(self.api.call("POST", f"{PATH}/orders", body)["reason"])
+            return str(self.api.call("POST", f"{self.path}/orders", body)["reason"])
         except CallRefused as error:
             text = str(error)
             return str(json.loads(text[text.index("{") :])["reason"])
@@ -122,7 +141,19 @@ class WatchedShop:
 
     def breaker(self) -> dict[str, Any]:
         """The breaker as the server tells it."""
-        return self.api.call("GET", f"{PATH}/breaker")
+        return self.api.call("GET", f"{self.path}/breaker")
+
+    def latched(self) -> dict[str, Any]:
+        """The shop's switch, once the desk was seen to have it in force."""
+        found: list[dict[str, Any]] = []
+
+        def is_in_force() -> bool:
+            switches = self.breaker()["switches"]
+            found[:] = [one for one in switches if one["scope"] == "shop" and one["in_force"]]
+            return bool(found)
+
+        self.until(is_in_force)
+        return found[0]
 
     def alarms(self) -> list[StoredAlarm]:
         """What was kept, oldest first."""
@@ -140,6 +171,6 @@ class WatchedShop:
 
     def break_views(self) -> None:
         """Make views.db something that is no database."""
-        with sqlite3.connect(self.paths.views) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for suffix in ("-wal", "-shm"):
+            self.paths.folder.joinpath(f"views.db{suffix}").unlink(missing_ok=True)
         self.paths.views.write_bytes(b"no database" * 1_000)
