@@ -83,6 +83,7 @@ class Drafts:
     def __init__(self, path: Path, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._lock = threading.Lock()
+        self.shadow_changes = 0  # since it was opened: who looks after them looks again
         self._connection = open_database(path, SCHEMA, cache_kib=1024)
 
     def close(self) -> None:
@@ -105,6 +106,7 @@ class Drafts:
         if self._one(kept.code) is None and self._count() >= DRAFTS_MAX:
             raise TooManyDrafts(f"{DRAFTS_MAX:,} drafts: remove some")
         self._execute("INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self.shadow_changes += bool(kept.shadow_channel)
         return kept
 
     def put_all(self, drafts: Sequence[Draft]) -> list[Draft]:
@@ -133,9 +135,10 @@ class Drafts:
     def drop(self, code: str) -> bool:
         """Forget a draft; whether there was one."""
         with self._lock:
-            found = self._one(code) is not None
+            found = self._one(code)
             self._execute("DELETE FROM draft WHERE code = ?", (code,))
-        return found
+            self.shadow_changes += found is not None and bool(found.shadow_channel)
+        return found is not None
 
     def keep_pause(self, code: str, why: str) -> None:
         """Remember why the guard paused a promotion: the journal has the pause, this the words."""

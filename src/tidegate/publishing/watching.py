@@ -6,7 +6,7 @@ loudly. Never: an order waits for it; a check that gives no answer counts as "no
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -43,6 +43,8 @@ class Watching:
         self.checks = 0
         self._fault = ""  # the watch itself failed
         self._told = ""  # what the last look found beside
+        self._left_out: list[str] = []
+        self._entered = 0  # changes of what platforms were told, as of the last look
         self._paused: dict[str, str] = {}  # what the guard paused, and why
         self._is_recalled = False
         self._now_ms = now_ms
@@ -104,16 +106,27 @@ class Watching:
         allowed = self._allowed(now_ms, moved=moved)
         moved = moved or allowed != self._allowed_then
         due = any(self._looked_ms < edge <= now_ms for edge in self._edges())
-        if not (moved or due or self._tries):
+        due = due or moved or bool(self._tries)
+        entered = self.publishing.drafts.shadow_changes
+        if not due and entered == self._entered:
             return False
         if not self._is_recalled:
             await self._recall()
         await self._forget_resumed()
-        if not desk.machine.catalogue.published:
-            self._done(key, now_ms, "")
-            self._allowed_then = allowed
-            return False
         prices = facts_of(desk, now_ms)
+        looks = due and bool(desk.machine.catalogue.published)
+        if looks and not await self._look_at_published(prices, key, now_ms):
+            return True
+        if not desk.machine.catalogue.published:
+            self._left_out = []
+        shadows = await self._shadows(prices, now_ms)
+        self._told = "; ".join([*self._left_out, *shadows.told])
+        self._key, self._looked_ms, self._entered = key, now_ms, entered
+        self._allowed_then = allowed
+        return looks or shadows.looked
+
+    async def _look_at_published(self, prices: ShopPrices, key: Key, now_ms: int) -> bool:
+        """Check what is published, and pause what must be; False: look again."""
         standing = await asyncio.to_thread(standing_of, prices, now_ms)  # orders go on meanwhile
         # From the lead on a window counts as begun; proofs cover every moment of it anyhow.
         asked = CheckAsked(prices, now_ms, (), CHECK_BUDGET_S, LIST_COLLAR)
@@ -122,18 +135,15 @@ class Watching:
         if done.checked.counterexample is None and done.checked.verdict != PROVED:
             self._tries += 1
             if self._tries < TRIES:
-                return True
+                return False
         self._tries = 0
-        if not key_of(desk).is_same(key):
-            return True  # prices moved meanwhile: look again, nothing is decided on old ones
+        if not key_of(self.publishing.desk).is_same(key):
+            return False  # prices moved meanwhile: nothing is decided on old ones
         await self._pause(prices, standing.promotions, done.checked)
-        told = [f"promotion {code} is left out: {why}" for code, why in standing.left_out.items()]
-        self._done(key, now_ms, "; ".join([*told, *await self._shadows(prices, now_ms)]))
-        self._allowed_then = allowed
+        self._left_out = [
+            f"promotion {code} is left out: {why}" for code, why in standing.left_out.items()
+        ]
         return True
-
-    def _done(self, key: Key, now_ms: int, told: str) -> None:
-        self._key, self._looked_ms, self._told = key, now_ms, told
 
     def _allowed(self, now_ms: int, *, moved: bool) -> tuple[tuple[int, int], ...]:
         """Of every published exception whether it is on, and until when."""
@@ -171,19 +181,27 @@ class Watching:
             self._paused[code] = summary(checked)
             await asyncio.to_thread(self.publishing.drafts.keep_pause, code, summary(checked))
 
-    async def _shadows(self, prices: ShopPrices, now_ms: int) -> list[str]:
+    async def _shadows(self, prices: ShopPrices, now_ms: int) -> "LookedAt":
         """Check again what platforms were set to; only told, since nothing here can stop it."""
-        found = []
+        told = []
         drafts = [one for one in await self.publishing.all() if one.shadow_channel and one.check]
-        for channel in sorted({one.shadow_channel for one in drafts}):
+        channels = sorted({one.shadow_channel for one in drafts})
+        for channel in channels:
             there = as_told(prices, shadowed(drafts, channel, now_ms))
             asked = CheckAsked(there, now_ms, (), CHECK_BUDGET_S, LIST_COLLAR)
             done = await self.checker.check(asked)
             if done.checked.verdict != PROVED:
                 words = f"promotions at {channel}: {summary(done.checked)}"
                 log.error("shadow_not_proved", shop=self.publishing.desk.shop, why=words)
-                found.append(words)
-        return found
+                told.append(words)
+        return LookedAt(bool(channels), told)
+
+
+class LookedAt(NamedTuple):
+    """Whether there was anything at platforms to look at, and what is to be told of it."""
+
+    looked: bool
+    told: list[str]
 
 
 def paused_codes(machine: Any) -> set[str]:  # noqa: ANN401  the engine's
