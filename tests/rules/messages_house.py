@@ -6,6 +6,7 @@ place, because what is proved here is the port; tests/http has both together.
 
 import asyncio
 import http.server
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tidegate.people.messages.files import FilesTransport
@@ -196,3 +198,44 @@ class PortHouse(PeopleHouse):
         """A turn, a minute after the last."""
         self.monotonic_s += 60
         return self.port.turn()
+
+
+# -- fixtures, for the modules that load this one -------------------------------------------------
+
+ANN, BEN, CAT = 11, 12, 13
+MAIL, PHONE = "ann@example.com", "13812345678"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[PortHouse]:
+    made = PortHouse(tmp_path)
+    made.table.rows = {(ANN, "email"): MAIL, (ANN, "phone"): PHONE}
+    yield made
+    made.outbox.close()
+
+
+@pytest.fixture
+def mails(house: PortHouse) -> Iterator[Any]:
+    with mail_server() as server:
+        house.mail_port = server.port
+        house.way("mail", "smtp", "email")
+        yield server
+
+
+@pytest.fixture
+def sms(house: PortHouse) -> Iterator[Any]:
+    with bridge() as made:
+        house.bridge_url = made.url
+        house.way("sms", "webhook", "phone")
+        yield made
+
+
+def kinds(house: PortHouse) -> list[str]:
+    """What the newest entries say, oldest first, from the first message on."""
+    found = [json.loads(line) for entry in house.store.entries if entry.kind == 1
+             for line in entry.payload.split(b"\n")]  # fmt: skip
+    return [event["kind"] for event in found if event["kind"].startswith("message.")]
+
+
+def newest(house: PortHouse) -> dict[str, Any]:
+    return dict(json.loads(house.store.entries[-1].payload.split(b"\n")[-1]))

@@ -1,73 +1,27 @@
-"""Messages to persons: the gate twice, keys that count once, honest outcomes, no advertising."""
+"""Messages to persons: the gate twice, keys that count once, nothing kept of whom it went to."""
 
 import email
 import email.policy
-import json
 import os
 import runpy
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
-from tidegate.domain.signed_requests import NONCE, SIGNATURE, TIME, signature
 from tidegate.people.messages import outbox as ob
-from tidegate.people.messages.advertising import AdvertisingFound, advertising_in
 from tidegate.people.messages.outbox import KeyReused
-from tidegate.people.messages.pace import Pace
-from tidegate.people.messages.port import ATTEMPTS_MAX, MessageRefused, Wanted
-from tidegate.people.messages.templates import TemplateRefused
-from tidegate.people.messages.webhook import WebhookSettings, WebhookTransport
-from tidegate.people.notices.document import Text
+from tidegate.people.messages.port import MessageRefused, Wanted
 from tidegate.testing.people_house import ACTOR, PUSH
 
 _house = runpy.run_path(str(Path(__file__).with_name("messages_house.py")))
-PortHouse, mail_server, bridge = _house["PortHouse"], _house["mail_server"], _house["bridge"]
-OFFER, SHIPPED, VALUES, BRIDGE_KEY = (
-    _house["OFFER"], _house["SHIPPED"], _house["VALUES"], _house["BRIDGE_KEY"],
-)  # fmt: skip
+house, mails, sms = _house["house"], _house["mails"], _house["sms"]  # fixtures
+kinds, newest = _house["kinds"], _house["newest"]
+ANN, BEN, CAT = _house["ANN"], _house["BEN"], _house["CAT"]
+MAIL, PHONE, VALUES = _house["MAIL"], _house["PHONE"], _house["VALUES"]
 House = Mails = Sms = Anything = Any  # messages_house.py has the classes
-ANN, BEN, CAT = 11, 12, 13
-MAIL, PHONE = "ann@example.com", "13812345678"
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = PortHouse(tmp_path)
-    made.table.rows = {(ANN, "email"): MAIL, (ANN, "phone"): PHONE}
-    yield made
-    made.outbox.close()
-
-
-@pytest.fixture
-def mails(house: House) -> Iterator[Any]:
-    with mail_server() as server:
-        house.mail_port = server.port
-        house.way("mail", "smtp", "email")
-        yield server
-
-
-@pytest.fixture
-def sms(house: House) -> Iterator[Any]:
-    with bridge() as made:
-        house.bridge_url = made.url
-        house.way("sms", "webhook", "phone")
-        yield made
-
-
-def kinds(house: House) -> list[str]:
-    """What the newest entries say, oldest first, from the first message on."""
-    found = [json.loads(line) for entry in house.store.entries if entry.kind == 1
-             for line in entry.payload.split(b"\n")]  # fmt: skip
-    return [event["kind"] for event in found if event["kind"].startswith("message.")]
-
-
-def newest(house: House) -> dict[str, Any]:
-    return dict(json.loads(house.store.entries[-1].payload.split(b"\n")[-1]))
 
 
 def test_a_mail_about_an_order_arrives_with_its_sender(house: House, mails: Mails) -> None:
@@ -200,167 +154,10 @@ def test_a_key_counts_once(house: House, mails: Mails) -> None:
     assert (house.turn().sent, len(mails.mails)) == (0, 1)
 
 
-def test_an_unknown_outcome_is_listed_and_never_sent_again_by_itself(
-    house: House, mails: Mails
-) -> None:
-    def hang_up(server: Anything, envelope: Anything) -> str:
-        server.transport.abort()  # after the text was taken, before the reply
-        return "250 never heard"
-
-    mails.answer = hang_up
-    row = house.send(ANN, key="one")
-    assert house.turn().unknown == 1
-    for _ in range(3):
-        house.later(hours=1)
-        assert house.turn() == (0, 0, 0, 0, 0, 0)
-    assert ([one.key for one in house.outbox.in_state(ob.UNKNOWN)], len(mails.mails)) == (
-        ["one"],
-        1,
-    )
-    assert kinds(house) == ["message.queued", "message.unknown"]
-    mails.answer = lambda server, envelope: "250 taken"
-    assert house.port.resolve(row.id, "again", ACTOR).state == ob.QUEUED
-    assert (house.turn().sent, len(mails.mails)) == (1, 2)
-    with pytest.raises(LookupError):
-        house.port.resolve(row.id, "again", ACTOR)
-
-
-@pytest.mark.parametrize(("said", "state"), [("sent", ob.SENT), ("drop", ob.DROPPED)])
-def test_a_person_settles_what_is_unknown(
-    house: House, mails: Mails, said: Anything, state: str
-) -> None:
-    mails.answer = lambda server, envelope: (server.transport.abort(), "250 x")[1]
-    row = house.send(ANN)
-    house.turn()
-    assert house.port.resolve(row.id, said, ACTOR).state == state
-    assert newest(house)["resolution"] == said
-
-
-@pytest.mark.parametrize(
-    ("rcpt", "data", "outcome"),
-    [
-        ("550 no such user", "250 ok", "refused"),
-        ("450 busy", "250 ok", "later"),
-        ("250 ok", "554 no", "refused"),
-        ("250 ok", "451 busy", "later"),
-    ],
-)
-def test_what_the_server_says_is_believed(
-    house: House, mails: Mails, rcpt: str, data: str, outcome: str
-) -> None:
-    mails.rcpt = rcpt
-    mails.answer = lambda server, envelope: data
-    house.send(ANN)
-    house.send(ANN)
-    assert getattr(house.turn(), outcome) == 2
-
-
-def test_a_server_that_is_away_is_tried_again_later_and_at_last_given_up(house: House) -> None:
-    house.mail_port = 1  # nobody listens there
-    house.way("mail", "smtp", "email")
-    row = house.send(ANN)
-    for attempt in range(1, ATTEMPTS_MAX):
-        assert house.turn().later == 1
-        now = house.outbox.get(row.id)
-        assert (now.attempts, now.reason) == (attempt, "ConnectionRefusedError")
-        assert house.turn().later == 0  # not before its time
-        house.later(hours=1)
-    assert (house.turn().refused, house.outbox.get(row.id).state) == (1, ob.REFUSED)
-
-
-@pytest.mark.parametrize("to", ["a@b@c", "ann example.com", "ann@example.com\r\nBcc: x", "安@例"])
-def test_what_is_no_address_is_not_handed_over(house: House, mails: Mails, to: str) -> None:
-    house.table.rows[ANN, "email"] = to
-    house.send(ANN)
-    assert (house.turn().refused, mails.mails) == (1, [])
-
-
 def test_who_has_no_address_gets_nothing(house: House, mails: Mails) -> None:
     row = house.send(BEN)
     assert house.turn().stopped == 1
     assert house.outbox.get(row.id).reason == "not_held"
-
-
-def test_a_killed_process_left_it_half_way(house: House, mails: Mails, sms: Sms) -> None:
-    mail, text = house.send(ANN), house.send(ANN, channel="sms")
-    for row in (mail, text):
-        house.outbox.mark(row.id, ob.SENDING, house.now_ms)
-    house.outbox.close()
-    house.open_port()
-    assert house.port.start() == 1
-    assert house.outbox.get(mail.id).state == ob.UNKNOWN  # perhaps it was taken
-    assert house.outbox.get(text.id).state == ob.QUEUED  # its key counts once there
-    assert (house.turn().sent, len(sms.sent), mails.mails) == (1, 1, [])
-
-
-def test_the_bridge_gets_a_signed_request_once(house: House, sms: Sms) -> None:
-    sms.status = 599
-    house.send(ANN, channel="sms", key="sms-1")
-    assert house.turn().later == 1
-    sms.status = 200
-    house.later(hours=1)
-    assert house.turn().sent == 1
-    assert (len(sms.requests), list(sms.sent)) == (2, ["sms-1"])
-    for headers, body in sms.requests:
-        assert headers["idempotency-key"] == "sms-1"
-        assert headers[SIGNATURE] == signature(
-            BRIDGE_KEY, int(headers[TIME]), headers[NONCE], "POST", "/sms", body
-        )
-    assert sms.requests[0][0][NONCE] != sms.requests[1][0][NONCE]
-
-
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [(201, "sent"), (400, "refused"), (403, "refused"), (429, "later"), (500, "later"),
-     (302, "later")],
-)  # fmt: skip
-def test_what_the_bridge_says_is_believed(
-    house: House, sms: Sms, status: int, outcome: str
-) -> None:
-    sms.status = status
-    house.send(ANN, channel="sms")
-    assert getattr(house.turn(), outcome) == 1
-
-
-@pytest.mark.parametrize("url", ["ftp://x/", "http:///", "http://u:p@x/", "x"])
-def test_a_webhooks_address_is_checked(url: str) -> None:
-    with pytest.raises(ValueError, match="http"):
-        WebhookTransport(WebhookSettings(url), BRIDGE_KEY, lambda: 0)
-
-
-def test_letters_are_files_that_only_we_may_read(house: House) -> None:
-    house.way("mail", "files", "email")
-    row = house.send(ANN, key="letter")
-    assert house.turn().sent == 1
-    (path,) = (house.folder / "letters").iterdir()
-    assert path.name == f"{sha256(b'letter').hexdigest()[:32]}.txt"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert path.read_text("utf-8").startswith(f"To: {MAIL}\nFrom: 示例酒业网店\n订单 T-1")
-    assert house.outbox.get(row.id).state == ob.SENT
-
-
-def test_a_channel_has_its_pace_and_goes_on_after_a_start(house: House, sms: Sms) -> None:
-    house.way("sms", "webhook", "phone", 120)
-    for number in range(7):
-        house.send(ANN, channel="sms", key=f"n{number}")
-    house.monotonic_s -= 60
-    assert house.turn().sent == 2
-    house.outbox.close()
-    house.open_port()
-    assert [house.turn().sent for _ in range(4)] == [2, 2, 1, 0]
-    assert list(sms.sent) == [f"n{number}" for number in range(7)]
-
-
-def test_the_pace_does_not_pile_up() -> None:
-    now_s = 0.0
-    pace = Pace(lambda: now_s)
-    assert [pace.take("sms", 60, 50), pace.take("sms", 60, 50)] == [1, 0]
-    now_s = 0.5
-    assert pace.take("sms", 60, 50) == 0
-    now_s = 100.0
-    assert pace.take("sms", 600, 50) == 10
-    pace.give_back("sms", 4)
-    assert pace.take("sms", 600, 50) == 4
 
 
 def test_a_push_asks_the_gate_about_everybody(house: House, mails: Mails) -> None:
@@ -418,88 +215,3 @@ def test_what_ended_long_ago_is_deleted(house: House, mails: Mails) -> None:
     assert [row.id for row in house.outbox.of_person(ANN)] == [advert.id, waits.id]
     assert house.outbox.forget_before(house.now_ms + 1, marketing_too=True) == 1
     assert [row.id for row in house.outbox.of_person(ANN)] == [waits.id]
-
-
-REPLACE = msgspec.structs.replace
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["全场 八 折 优 惠", "优惠", "ＳＡＬＥ now", "20% OFF", "限\u200b时抢购", "Buy   Now",
-     "special-price", "立·即·购·买", "见 https://example.com/x", "新品上市"],
-)  # fmt: skip
-def test_a_transactional_template_carries_no_advertising(house: House, text: str) -> None:
-    people = house.people
-    for changes in ({"body": Text(text, "fine")}, {"subject": Text("好", text)}):
-        with pytest.raises(AdvertisingFound, match="Advertising Law"):
-            people.templates.put(people.stream, REPLACE(SHIPPED, **changes), ACTOR, house.now_ms)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["您的订单已发货。", "Your order has been shipped.", "退款 12.50 元已原路退回", "wholesale"],
-)
-def test_plain_words_pass(text: str) -> None:
-    assert advertising_in(text) == []
-
-
-def test_what_is_filled_in_may_not_advertise_either(house: House) -> None:
-    template = REPLACE(
-        SHIPPED, template="item", body=Text("已发货：{item}{more}", "Left: {item} {more}"),
-        subject=Text("发货", "Left"), values={"item": "text", "more": "text"},
-    )  # fmt: skip
-    people = house.people
-    people.templates.put(people.stream, template, ACTOR, house.now_ms)
-
-    def send(item: str, more: str) -> Anything:
-        values = {"item": item, "more": more}
-        return house.port.send(Wanted(f"{item}{more}", ANN, "item", "mail", "en", values), ACTOR)
-
-    for item, more in (("大促装", "x"), ("优", "惠"), ("cheap sale", "x")):
-        with pytest.raises(AdvertisingFound):
-            send(item, more)
-    with pytest.raises(TemplateRefused, match="personal"):
-        send("call 13812345678", "x")
-    assert send("红酒 6 支", "箱装").state == ob.QUEUED
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"purpose": "no.such"}, "no notice"),
-        ({"purpose": PUSH}, "is marketing"),
-        ({"kind": "marketing"}, "not marketing"),
-        ({"channels": ["pigeon"]}, "does not name pigeon"),
-        ({"body": Text("只有中文", "")}, "both languages"),
-        ({"body": Text("{who}", "x")}, "not among the values"),
-        ({"body": Text("{", "x")}, "braces"),
-    ],
-)
-def test_a_template_is_checked(house: House, changes: dict[str, Any], why: str) -> None:
-    people = house.people
-    with pytest.raises(TemplateRefused, match=why):
-        people.templates.put(people.stream, REPLACE(SHIPPED, **changes), ACTOR, house.now_ms)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [{}, {"order": "T-1"}, VALUES | {"more": "x"}, VALUES | {"order": "a b"},
-     VALUES | {"day": "tomorrow"}],
-)  # fmt: skip
-def test_values_are_checked(house: House, values: dict[str, str]) -> None:
-    with pytest.raises(TemplateRefused):
-        house.port.send(Wanted("k", ANN, "shipped", "mail", "en", values), ACTOR)
-
-
-def test_versions_of_templates_stay(house: House, mails: Mails) -> None:
-    people = house.people
-    house.send(ANN)
-    changed = REPLACE(SHIPPED, subject=Text("{order} 在路上", "{order} is on its way"))
-    assert people.templates.put(people.stream, changed, ACTOR, house.now_ms).version == 2
-    assert people.templates.put(people.stream, changed, ACTOR, house.now_ms).version == 2
-    house.turn()
-    mail = email.message_from_bytes(mails.mails[0][1], policy=email.policy.default)
-    assert mail["Subject"] == "订单 T-1 已发货"  # as it was when it was wanted
-    assert people.templates.newest("spring").template == OFFER
-    house.reopen()
-    assert house.people.templates.newest("shipped").version == 2
