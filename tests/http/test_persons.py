@@ -88,6 +88,8 @@ def test_the_gate_and_the_purpose_decide(house: House, person: str, phone: str) 
     read = f"persons/{person}/readings"
     push = {"fields": ["phone"], "purpose": "marketing.push"}
     refused(house, "POST", read, push, 409, "wrong_purpose")
+    own = {"fields": ["phone"], "purpose": "rights.answer", "channel": "sms", "whole": True}
+    refused(house, "POST", read, own, 409, "request_needed")
     refused(house, "POST", read, {"fields": ["face"], **TO_DELIVER}, 409, "unknown_field")
     value = {"field": "phone", "value": phone, "purposes": ["marketing.push"]}
     refused(

@@ -98,7 +98,8 @@ def test_a_handle_of_a_platform_is_kept_as_it_is(house: House) -> None:
 
 def test_a_purpose_that_needs_an_assessment_waits_for_it(tmp_path: Path) -> None:
     house = House(tmp_path)
-    security = msgspec.structs.replace(house.register.purposes["security.keep"], needs_assessment=True)
+    security = house.register.purposes["security.keep"]
+    security = msgspec.structs.replace(security, needs_assessment=True)
     house.vault.close()
     house.register = msgspec.structs.replace(
         house.register, purposes=house.register.purposes | {"security.keep": security}
@@ -135,6 +136,10 @@ def not_held(house: House) -> None:
     house.vault.reading.read(TO_DELIVER, 7, ["phone"])
 
 
+def own_data_without_a_request(house: House) -> None:
+    house.vault.reading.read(Asking(OPERATOR, "rights.answer"), ANN, ["phone"], whole=True)
+
+
 def personal_ticket(house: House) -> None:
     house.vault.reading.read(TO_DELIVER._replace(ticket="for 13812345678"), ANN, ["phone"])
 
@@ -148,6 +153,7 @@ def personal_ticket(house: House) -> None:
         (gate_refuses, "gate:consent_withdrawn"),
         (not_held, "not_held"),
         (personal_ticket, "personal_text"),
+        (own_data_without_a_request, "request_needed"),
     ],
 )
 def test_what_may_not_be_read_is_refused_and_on_record(

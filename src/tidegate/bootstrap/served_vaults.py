@@ -7,6 +7,8 @@ order waits for it.
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from tidegate.bootstrap.people import OpenPeople
 from tidegate.bootstrap.shops import OpenShop
 from tidegate.bootstrap.upkeep import Chore, ShopUpkeep, Upkeep
@@ -19,6 +21,9 @@ from tidegate.bootstrap.vaults import (
 from tidegate.desk.clock import Clock
 from tidegate.http.person_doors import PersonDoors
 from tidegate.people.vault.events import IdentitiesSwept
+from tidegate.people.vault.root_key import RootKeyUnusable
+
+log = structlog.get_logger("tidegate.vaults")
 
 SYSTEM = 0  # the actor of the daily job
 JOB_EVERY_S = 60.0
@@ -26,14 +31,24 @@ JOB_EVERY_S = 60.0
 
 def open_served_vault(
     shop: OpenShop, people: OpenPeople, clock: Clock, upkeep: Upkeep
-) -> ShopVault:
-    """Open it, and add its job to the chores. Raises what `open_shop_vault` raises."""
-    vault = open_shop_vault(
-        VaultNeeds(
-            shop.name, shop.paths, shop.identity, clock.now_ms, shop.days,
-            shop.secrets.signing_key, people,
-        )
-    )  # fmt: skip
+) -> ShopVault | None:
+    """Open it, and add its job to the chores.
+
+    None where its keys are missing or wrong: the shop sells without personal data, which stays
+    closed, and says so. Raises whatever else `open_shop_vault` raises.
+    """
+    try:
+        vault = open_shop_vault(
+            VaultNeeds(
+                shop.name, shop.paths, shop.identity, clock.now_ms, shop.days,
+                shop.secrets.signing_key, people,
+            )
+        )  # fmt: skip
+    except RootKeyUnusable as error:
+        closed = f"the vault stays closed: {error}"
+        log.warning("vault_closed", shop=shop.name, why=str(error))
+        upkeep.tell(shop.name, lambda: closed)
+        return None
     own = next(one for one in upkeep.shops if one.name == shop.name)
     job = DailyJob(vault, upkeep.breathe, own.retention.state.day)
     upkeep.also(Chore(f"{shop.name}: persons", JOB_EVERY_S, lambda: job.step(own)))
@@ -41,8 +56,10 @@ def open_served_vault(
     return vault
 
 
-def person_doors(vault: ShopVault) -> PersonDoors:
+def person_doors(vault: ShopVault | None) -> PersonDoors | None:
     """What the HTTP doors reach of it."""
+    if vault is None:
+        return None
     return PersonDoors(vault.vault, vault.rights, vault.requests, vault.duties)
 
 

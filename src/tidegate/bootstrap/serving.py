@@ -182,7 +182,8 @@ class DeskProcess:
         for people in self.people.values():
             await asyncio.to_thread(people.close)
         for vault in self.vaults.values():  # messages read it: it ends after them
-            await asyncio.to_thread(vault.close)
+            if vault is not None:
+                await asyncio.to_thread(vault.close)
         for shop in self.shops:
             await self.prices[shop.name].stop()
             await self.exchanges[shop.name].stop()

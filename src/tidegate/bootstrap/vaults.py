@@ -147,11 +147,6 @@ def gate_of(needs: VaultNeeds) -> Gate:
 def places_of(needs: VaultNeeds) -> Places:
     """Every place of a shop where something of a person may lie. A new store gets its line here."""
     paths = needs.paths
-    databases = (
-        "journal.db*", "identity.db*", "views.db*", "trees.db*", "channels.db*", "watch.db*",
-        "publishing.db*", "fulfilment.db*", "people/*", "archive/*", "snapshots/*", "vault/*.db*",
-    )  # fmt: skip
-
     messages: list[Place] = []
     consents: list[Place] = []
     if needs.people is not None:
@@ -162,7 +157,13 @@ def places_of(needs: VaultNeeds) -> Places:
         return message_folders(needs.people.port.outbox) if needs.people is not None else []
 
     def written() -> list[Path]:
-        return sorted(path for pattern in databases for path in paths.folder.glob(pattern))
+        """Everything that the system writes: a new database is searched without a line here."""
+        others = (paths.folder / "channels", paths.secrets)
+        return sorted(
+            path
+            for path in paths.folder.rglob("*")
+            if path.is_file() and not any(path.is_relative_to(one) for one in others)
+        )
 
     return Places(
         [

@@ -12,6 +12,7 @@ from tidegate.http.people_calls import beside, person_of
 from tidegate.http.person_doors import PersonDoors, person_name, person_token
 from tidegate.people.rights.terms import date_text, moment_text
 from tidegate.people.vault.parts import Asking
+from tidegate.people.vault.reading import RIGHTS
 from tidegate.people.vault.writing import NewValue
 
 _PEOPLE = "/v1/shops/{shop}/persons"
@@ -62,7 +63,9 @@ async def read_fields(call: Call) -> AnyAnswer:
     """Hand values out, on record first."""
     body: s.ReadingAsked = call.body
     token, doors = person_token(call.path["person"]), doors_of(call)
-    asking = Asking(actor_of(call), body.purpose, body.recipient, body.channel, body.ticket)
+    # An answer's address is for the message port; here a person's own data needs their request.
+    channel = body.channel if body.purpose != RIGHTS else ""
+    asking = Asking(actor_of(call), body.purpose, body.recipient, channel, body.ticket)
     values = await beside(
         lambda: doors.vault.reading.read(asking, token, body.fields, whole=body.whole)
     )

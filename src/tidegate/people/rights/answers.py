@@ -11,10 +11,9 @@ from typing import Any
 from tidegate.people.identity import IdentityTable
 from tidegate.people.rights.places import Places
 from tidegate.people.rights.places_here import subject_of
-from tidegate.people.rights.store import RightsStore
+from tidegate.people.rights.store import Request, RightsStore
 from tidegate.people.rights.terms import date_text, moment_text
-from tidegate.people.vault.parts import Asking
-from tidegate.people.vault.reading import RIGHTS, Held
+from tidegate.people.vault.reading import Held
 from tidegate.people.vault.vault import Vault
 
 FORMAT = "tidegate personal data v1"
@@ -37,10 +36,11 @@ class Answers:
         self._collectors = collectors
         self._places = places
 
-    def whole(self, actor: int, person: int) -> dict[str, Any]:
+    def whole(self, actor: int, request: Request) -> dict[str, Any]:
         """Everything that is held, why, until when, who read it, and every request (Art. 45)."""
+        person = request.person
         held = self._vault.reading.held(person)
-        values = self._values(actor, person, {one.field for one in held})
+        values = self._vault.reading.read_for_request(actor, person, request.id)
         register = self._vault.parts.register
         subject = subject_of(self._identity, register, person, values)
         readers = self._vault.reading.readers(person)
@@ -70,15 +70,15 @@ class Answers:
         }  # fmt: skip
         return document | {name: collect(person) for name, collect in self._collectors.items()}
 
-    def portable(self, actor: int, person: int) -> dict[str, Any]:
+    def portable(self, actor: int, request: Request) -> dict[str, Any]:
         """What was given by consent or under a contract, for machines (Art. 45, 网数条例 25)."""
-        purposes = self._vault.parts.register.purposes
+        person, purposes = request.person, self._vault.parts.register.purposes
         held = [
             one
             for one in self._vault.reading.held(person)
             if any(purposes[name].portable for name in one.purposes if name in purposes)
         ]
-        values = self._values(actor, person, {one.field for one in held})
+        values = self._vault.reading.read_for_request(actor, person, request.id)
         return self._head(person) | {
             "data": [
                 {"field": one.field, "name": one.name, "value": values[one.name]} for one in held
@@ -99,12 +99,6 @@ class Answers:
             for name in names
             if (purpose := register.purposes.get(name)) is not None
         ]  # fmt: skip
-
-    def _values(self, actor: int, person: int, fields: set[str]) -> dict[str, str]:
-        if not fields:
-            return {}
-        asking = Asking(actor, RIGHTS, ticket="own request")
-        return self._vault.reading.read(asking, person, fields, whole=True)
 
     def _head(self, person: int) -> dict[str, Any]:
         parts = self._vault.parts

@@ -24,7 +24,7 @@ from tidegate.people.rights.store import Request, RightsStore
 from tidegate.people.rights.terms import Terms, date_text, due_after, load_terms
 from tidegate.people.vault.erasing import Identity
 from tidegate.people.vault.events import RequestMoved, token_text
-from tidegate.people.vault.parts import Asking, VaultRefused
+from tidegate.people.vault.parts import VaultRefused
 from tidegate.people.vault.reading import RIGHTS
 from tidegate.people.vault.vault import Vault
 from tidegate.people.vault.writing import NewValue
@@ -186,9 +186,9 @@ class RightsDesk:
         """
         request = self._identified(request_id, "access", "copy", "move")
         document = (
-            self.answers.portable(actor, request.person)
+            self.answers.portable(actor, request)
             if action_of(request) == "move"
-            else self.answers.whole(actor, request.person)
+            else self.answers.whole(actor, request)
         )
         self._end(request, actor, DONE, {"given": sorted(document)})
         return document
@@ -253,14 +253,11 @@ class RightsDesk:
         if unknown := sorted(set(told) - set(register.fields)):
             raise RightsRefused("unknown_field", f"{unknown[0]} is no field of the register")
         values = dict(told)
-        held = {one.field for one in self._vault.reading.held(request.person)}
-        if held:
-            asking = Asking(actor, RIGHTS, ticket=f"request {request.id}")
-            try:
-                values |= self._vault.reading.read(asking, request.person, held, whole=True)
-            except VaultRefused as refused:
-                if refused.reason != "key_gone":  # what has no key is erased already
-                    raise
+        try:
+            values |= self._vault.reading.read_for_request(actor, request.person, request.id)
+        except VaultRefused as refused:
+            if refused.reason != "key_gone":  # what has no key is erased already
+                raise
         return subject_of(self._parts.identity, register, request.person, values)
 
     # -- what is due -----------------------------------------------------------------------------
