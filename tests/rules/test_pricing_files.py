@@ -344,3 +344,14 @@ def test_the_example_on_the_page_is_read_as_it_stands() -> None:
 def test_a_catalogue_with_a_sku_twice_is_refused() -> None:
     with pytest.raises(PromotionsRefused, match="SKU A stands twice"):
         PriceBook((), (*catalogue(A=100), Sku("A", 200, 1)))
+
+
+def test_a_json_file_that_says_a_field_twice_is_refused() -> None:
+    """Whoever looks at it sees one, and what is checked may be the other."""
+    one = (
+        '[{"code": "P", "level": "item", "effect": {"kind": "percent_off", "pay_bp": 8000, '
+        '"pay_bp": 385}, "start_ms": 0, "end_ms": 5, "scope": {"all": true}}]'
+    )
+    with pytest.raises(PromotionsRefused, match="pay_bp stands twice"):
+        read_json(one.encode())
+    assert read_json(one.replace(', "pay_bp": 385', "").encode())[0].code == "P"

@@ -4,6 +4,7 @@ Always everything that is wrong at once, each with its line. What comes out is t
 either way. Nothing here opens a file or knows a zone: text and zone come in as arguments.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 
@@ -85,10 +86,22 @@ def read_yaml(text: str, zone: Zone | None = None) -> PromotionFile:
 def read_json(data: bytes) -> tuple[Promotion, ...]:
     """Promotions from JSON, a list. Raises PromotionsRefused at the first that is malformed."""
     try:
-        return msgspec.json.decode(data, type=tuple[Promotion, ...])
+        found = msgspec.json.decode(data, type=tuple[Promotion, ...])
+        json.loads(data, object_pairs_hook=refuse_twice, parse_int=str, parse_float=str)
+        return found  # noqa: TRY300 -- both may refuse
     except msgspec.DecodeError as error:
         why, path = why_and_path(error)
         raise PromotionsRefused([Problem("", path, why, BOUNDS_MEND)]) from None
+
+
+def refuse_twice(pairs: list[tuple[str, object]]) -> None:
+    """Raise PromotionsRefused where a field stands twice: two readers would take one each."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            problem = Problem("", (name,), f"{name} stands twice", "keep one of them")
+            raise PromotionsRefused([problem])
+        seen.add(name)
 
 
 class Reading:
