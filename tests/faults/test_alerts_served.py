@@ -44,7 +44,7 @@ def beside(name: str) -> ModuleType:
 
 
 watched_shop, alerts_receiver = beside("watched_shop"), beside("alerts_receiver")
-PATH = watched_shop.PATH
+PATH = "/v1/shops/own"
 Shop = Any  # WatchedShop
 Receiver = Any  # alerts_receiver.py has the class
 
@@ -60,7 +60,7 @@ def receiver() -> Iterator[Receiver]:
 def shop(receiver: Receiver) -> Iterator[Shop]:
     """The shop, served and watched; its people told by a way that works, then by one that fails."""
     with tempfile.TemporaryDirectory(prefix="told-") as folder:
-        made = watched_shop.WatchedShop(Path(folder))
+        made = watched_shop.WatchedShop(Path(folder), ("own",))
         file = Path(folder) / "alerts.toml"
         file.write_text(
             RECIPIENTS.format(good=receiver.way("ok/good"), bad=receiver.way("refuses/bad"))
