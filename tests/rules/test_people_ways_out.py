@@ -166,6 +166,25 @@ def test_a_channel_has_its_pace_and_goes_on_after_a_start(house: House, sms: Sms
     assert list(sms.sent) == [f"n{number}" for number in range(7)]
 
 
+def test_a_way_that_cannot_be_built_keeps_no_other_from_sending(house: House, sms: Sms) -> None:
+    house.send(ANN, channel="mail")
+    house.send(ANN, channel="sms")
+    build = house.transport_of
+
+    def transport_of(way: Anything) -> Anything:
+        if way.kind == "smtp":
+            raise FileNotFoundError("message-mail.key")
+        return build(way)
+
+    house.transport_of = transport_of
+    house.outbox.close()
+    house.open_port()
+    house.way("mail", "smtp", "email")
+    assert (house.turn().sent, house.port.faults) == (1, {"mail": "FileNotFoundError"})
+    house.way("mail", "files", "email")  # connected anew
+    assert (house.turn().sent, house.port.faults) == (1, {})
+
+
 def test_the_pace_does_not_pile_up() -> None:
     now_s = 0.0
     pace = Pace(lambda: now_s)

@@ -87,6 +87,9 @@ class Sending:
         """What people should know; "" where all is well."""
         if self.fault:
             return f"messages are not sent ({self.fault}): look at the log, see to the disk"
+        if self._port.faults:
+            ways = ", ".join(f"{way} ({why})" for way, why in sorted(self._port.faults.items()))
+            return f"no message leaves by {ways}: `tidegate people message connect`"
         if self._unknown:
             return (
                 f"{self._unknown} messages may have arrived or not: look, then"

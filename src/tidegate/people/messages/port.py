@@ -121,6 +121,7 @@ class MessagePort:
         self._pace = Pace(monotonic_s)
         self._transports: dict[str, tuple[WayOut, Transport]] = {}
         self._turning = threading.Lock()
+        self.faults: dict[str, str] = {}  # channels that cannot send now, and why
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -226,7 +227,8 @@ class MessagePort:
         unknown = 0
         for row in self.outbox.in_state(ob.SENDING):
             way = next((one for one in self.outbox.ways() if one.channel == row.channel), None)
-            if way is not None and self._transport(way).counts_once:
+            transport = None if way is None else self._usable(way)
+            if transport is not None and transport.counts_once:
                 self.outbox.mark(row.id, ob.QUEUED, self._now_ms())
             else:
                 self._ended(row, Handed(Outcome.UNKNOWN, "restart"), counts_once=False)
@@ -238,10 +240,12 @@ class MessagePort:
         counts = dict.fromkeys(Turn._fields, 0)
         with self._turning:
             for way in self.outbox.ways():
+                transport = self._usable(way)
+                if transport is None:
+                    continue  # the other channels go on
                 allowed = self._pace.take(way.channel, way.per_minute, PIECE_MAX)
                 rows = self.outbox.due(way.channel, self._now_ms(), allowed)
                 self._pace.give_back(way.channel, allowed - len(rows))
-                transport = self._transport(way)
                 for row in rows:
                     counts[self._try(way, transport, row)] += 1
                 if rows:
@@ -333,6 +337,16 @@ class MessagePort:
     def _wish(self, put: PutTemplate, channel: str, now_ms: int) -> Wish:
         fields = frozenset(way.field for way in self.outbox.ways() if way.channel == channel)
         return Wish(put.template.purpose, fields, "", channel, now_ms)
+
+    def _usable(self, way: WayOut) -> Transport | None:
+        """The transport, or None where it cannot be built: a secret is missing, say."""
+        try:
+            transport = self._transport(way)
+        except (OSError, ValueError) as error:
+            self.faults[way.channel] = type(error).__name__
+            return None
+        self.faults.pop(way.channel, None)
+        return transport
 
     def _transport(self, way: WayOut) -> Transport:
         known = self._transports.get(way.channel)
