@@ -6,7 +6,7 @@ itself, but one whose only trouble was that a price could not be read.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tidegate.channels.ledger import Ledger
@@ -91,6 +91,18 @@ SETTLE = (
 FIELDS = ", ".join(ChannelAlarm._fields)
 
 
+class Wish(NamedTuple):
+    """An alarm that is to be raised."""
+
+    channel: str
+    kind: str
+    sku: str
+    item: str
+    promotion: str
+    figures: dict[str, object]
+    flags: tuple[str, str]
+
+
 class Alarms:
     """One shop's channel alarms. Any thread may call; another process may open the ledger too."""
 
@@ -126,14 +138,36 @@ class Alarms:
         flags: tuple[str, str] = ("", ""),
     ) -> bool:
         """Raise an alarm; False where the same is open already. `flags`: scope and target."""
+        wish = Wish(channel, kind, sku, item, promotion, dict(figures or {}), flags)
+        return bool(self.raise_all([wish], now_ms))
+
+    def raise_all(self, wishes: Sequence[Wish], now_ms: int) -> int:
+        """Raise alarms that are not open yet, all at once; how many it was."""
+        if not wishes:
+            return 0
         with self._ledger.writing() as connection:
-            added = connection.execute(
+            return connection.executemany(
                 "INSERT OR IGNORE INTO alarm (at_ms, channel, kind, sku, item, promotion, figures,"
                 " scope, target, flag) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (now_ms, channel, kind, sku, item, promotion, json.dumps(dict(figures or {})),
-                 *flags, "wanted" if flags[0] else ""),
-            )  # fmt: skip
-        return bool(added.rowcount)
+                [
+                    (now_ms, one.channel, one.kind, one.sku, one.item, one.promotion,
+                     json.dumps(one.figures), *one.flags, "wanted" if one.flags[0] else "")
+                    for one in wishes
+                ],
+            ).rowcount  # fmt: skip
+
+    def open_count(self) -> int:
+        """How many nobody has settled."""
+        row = self._ledger.one("SELECT count(*) FROM alarm WHERE settled_ms = 0")
+        return int(row[0]) if row else 0
+
+    def unreadable(self, channel: str) -> set[str]:
+        """SKUs of a channel whose price could not be read; "" = the channel itself."""
+        rows = self._ledger.ask(
+            "SELECT sku FROM alarm WHERE channel = ? AND kind = ? AND settled_ms = 0",
+            (channel, UNREADABLE),
+        )
+        return {sku for (sku,) in rows}
 
     def settle(self, alarm: int, by: str, note: str, now_ms: int) -> bool:
         """A person has looked: the alarm is over, its flag is taken back; False = was not open."""
@@ -172,7 +206,8 @@ def by_token(token: int) -> str:
 class AlarmFlags:
     """Tells the desk of alarms: a flag is set with one, and taken back with the last of a target.
 
-    A flag that the desk had already, by a person or the watch, is left to whoever set it.
+    The desk has one flag a target: what a person or the watch set for a reason of their own is taken
+    back with the last alarm of that target, too.
     """
 
     def __init__(self, ledger: Ledger, shop: Shop) -> None:
@@ -180,30 +215,37 @@ class AlarmFlags:
         self._shop = shop
 
     def turn(self) -> int:
-        """Tell what is to be told; how many it was. Raises what the desk raises."""
+        """Tell what is to be told; how many alarms it was about. Raises what the desk raises."""
         waiting = self._ledger.ask(
             "SELECT id, scope, target, flag, settled_by FROM alarm"
             " WHERE flag IN ('wanted', 'clearing') ORDER BY id LIMIT ?",
             (LIST_MAX,),
         )
-        for number, scope, target, flag, settled_by in waiting:
-            is_on = flag == "wanted"
-            if is_on or not self._others(number, scope, target):
-                command = SetFlag(scope, "alarm", is_on, target, f"{FLAG_NOTE} alarm {number}")
-                self._shop.command(command, f"alarm\0{number}\0{flag}", token_of(settled_by))
-            with self._ledger.writing() as connection:
-                connection.execute(
-                    "UPDATE alarm SET flag = ? WHERE id = ? AND flag = ?",
-                    ("set" if is_on else "cleared", number, flag),
-                )
+        groups: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+        for number, scope, target, flag, by in waiting:
+            groups.setdefault((scope, target, flag), []).append((number, by))
+        for (scope, target, flag), alarms in groups.items():
+            self._tell(scope, target, flag, alarms)
         return len(waiting)
 
-    def _others(self, number: int, scope: str, target: str) -> bool:
-        """Whether another alarm keeps the same flag."""
+    def _tell(self, scope: str, target: str, flag: str, alarms: Sequence[tuple[int, str]]) -> None:
+        """One command for all alarms of a target."""
+        is_on, (number, by) = flag == "wanted", alarms[-1]
+        if is_on or not self._others(scope, target):
+            command = SetFlag(scope, "alarm", is_on, target, f"{FLAG_NOTE} alarm {number}")
+            self._shop.command(command, f"alarm\0{number}\0{flag}", token_of(by))
+        with self._ledger.writing() as connection:
+            connection.executemany(
+                "UPDATE alarm SET flag = ? WHERE id = ? AND flag = ?",
+                [("set" if is_on else "cleared", one, flag) for one, _ in alarms],
+            )
+
+    def _others(self, scope: str, target: str) -> bool:
+        """Whether an alarm that is not settled keeps the same flag."""
         return bool(
             self._ledger.one(
-                "SELECT 1 FROM alarm WHERE id <> ? AND scope = ? AND target = ?"
+                "SELECT 1 FROM alarm WHERE scope = ? AND target = ?"
                 " AND flag IN ('wanted', 'set') LIMIT 1",
-                (number, scope, target),
+                (scope, target),
             )
         )

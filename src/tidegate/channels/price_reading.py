@@ -10,7 +10,7 @@ off the shelf, or a channel that tells no prices, counts as wrong.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from tidegate.channels.alarms import BELOW_FLOOR, PRICE_DIFFERS, UNREADABLE, Alarms
+from tidegate.channels.alarms import BELOW_FLOOR, PRICE_DIFFERS, UNREADABLE, Alarms, Wish
 from tidegate.channels.ledger import Ledger
 from tidegate.channels.ports import (
     OurPrice,
@@ -159,33 +159,30 @@ class PriceReading:
         ours: Mapping[str, OurPrice],
         now_ms: int,
     ) -> Compared:
-        wrong: list[tuple[Offered, str, dict[str, object]]] = []
-        unreadable: list[Offered] = []
+        wishes: list[Wish] = []
+        unread = self._alarms.unreadable(self.channel)
         for offer in offers:
             price, read_fen = ours.get(offer.sku), found.get(offer.item)
             if price is None:
                 continue  # the shop itself sells it for nothing that anybody knows
             if read_fen is None:
-                unreadable.append(offer)
+                wishes.append(self._wish(UNREADABLE, offer, {}))
                 continue
-            self._alarms.readable_again(self.channel, offer.sku, now_ms)
+            if offer.sku in unread:
+                self._alarms.readable_again(self.channel, offer.sku, now_ms)
             kind = verdict(read_fen, price)
             if kind:
-                wrong.append((offer, kind, {"read_fen": read_fen, **price._asdict()}))
-        # So many at once: one flag for the shop instead of one for each.
-        is_all = len(wrong) + len(unreadable) > SHOP_FLAG_SKUS
-        for offer, kind, figures in wrong:
-            flags = ("shop", "") if is_all else ("sku", offer.sku)
-            self._alarms.raise_one(
-                self.channel, kind, now_ms, sku=offer.sku, item=offer.item, figures=figures,
-                flags=flags,
-            )  # fmt: skip
-        for offer in unreadable:
-            flags = ("shop", "") if is_all else ("sku", offer.sku)
-            self._alarms.raise_one(
-                self.channel, UNREADABLE, now_ms, sku=offer.sku, item=offer.item, flags=flags
-            )
-        return Compared(len(found), len(wrong), len(unreadable))
+                figures = {"read_fen": read_fen, **price._asdict()}
+                wishes.append(self._wish(kind, offer, figures))
+        if len(wishes) > SHOP_FLAG_SKUS:  # so many at once: one flag for the shop
+            wishes = [one._replace(flags=("shop", "")) for one in wishes]
+        self._alarms.raise_all(wishes, now_ms)
+        unreadable = sum(one.kind == UNREADABLE for one in wishes)
+        return Compared(len(found), len(wishes) - unreadable, unreadable)
+
+    def _wish(self, kind: str, offer: Offered, figures: dict[str, object]) -> Wish:
+        flags = ("sku", offer.sku)
+        return Wish(self.channel, kind, offer.sku, offer.item, "", figures, flags)
 
     def _keep(
         self,

@@ -92,4 +92,4 @@ def figures_of(ledger: Ledger, faults: list[str], now_ms: int) -> ShopFigures:
                 row["unknown"], row["stopped"], row["orders"],
             )
         )  # fmt: skip
-    return ShopFigures(channels, faults, len(Alarms(ledger).open()), owed(ledger, now_ms))
+    return ShopFigures(channels, faults, Alarms(ledger).open_count(), owed(ledger, now_ms))

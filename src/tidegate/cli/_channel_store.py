@@ -69,7 +69,7 @@ def status(shop: ShopName, store: Store = DEFAULT_STORE, as_json: AsJson = False
     with ledger_of(store, shop) as ledger:
         now_ms = time.time_ns() // 1_000_000
         found, debts = status_of(ledger, now_ms), owed(ledger, now_ms)
-        alarms = len(Alarms(ledger).open())
+        alarms = Alarms(ledger).open_count()
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
         return

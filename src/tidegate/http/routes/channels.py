@@ -99,7 +99,7 @@ async def list_connections(call: Call) -> AnyAnswer:
         await on_ledger(
             call,
             lambda ledger: c.Connections(
-                status_of(ledger, at_ms), de.owed(ledger, at_ms), len(al.Alarms(ledger).open())
+                status_of(ledger, at_ms), de.owed(ledger, at_ms), al.Alarms(ledger).open_count()
             ),
         )
     )
