@@ -4,6 +4,7 @@ Always by commands that anybody could give, with a person's key. Never loosens w
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from tidegate.cli._store import DEFAULT_STORE, Store
 
 if TYPE_CHECKING:
     from tidegate.watch.limits import Limit, Plan
+    from tidegate.watch.usual import UsualShop
 
 PAGE = 1_000
 BASES = {"rate": ("orders", "second"), "loss": ("discount", "day")}
@@ -40,14 +42,12 @@ def limits(
 
     With the store at hand they follow what is usual in the shop; without, its list prices.
     """
-    from tidegate.store_paths import StorePaths
     from tidegate.watch.limits import KINDS, Shares, propose
-    from tidegate.watch.usual import NOTHING, usual_shop
+    from tidegate.watch.usual import NOTHING
 
     if unknown := sorted(set(only or ()) - set(KINDS)):
         raise WrongUsage(f"--only {unknown[0]}: there are {', '.join(KINDS)}")
-    folder = StorePaths(store).shop(caller.shop).folder
-    usual = usual_shop(folder / "watch.state") if folder.is_dir() else NOTHING
+    usual = usual_in(store, caller.shop)
     found = [
         limit
         for limit in propose(
@@ -65,6 +65,18 @@ def limits(
         "history": usual is not NOTHING,
     }
     caller.show(document, "\n".join(lines_of(found, is_set=set_, blind=usual is NOTHING)))
+
+
+def usual_in(store: Path, shop: str) -> "UsualShop":
+    """What is usual, where the store is on this machine."""
+    from tidegate import bootstrap
+    from tidegate.watch.usual import NOTHING, usual_shop
+
+    try:
+        folder = bootstrap.existing_store(store).shop(shop).folder
+    except bootstrap.NoSuchStore:
+        return NOTHING
+    return usual_shop(folder / "watch.state")
 
 
 def skus_of(caller: Caller) -> Iterator[Any]:
