@@ -206,8 +206,8 @@ def by_token(token: int) -> str:
 class AlarmFlags:
     """Tells the desk of alarms: a flag is set with one, and taken back with the last of a target.
 
-    The desk has one flag a target: what a person or the watch set for a reason of their own is taken
-    back with the last alarm of that target, too.
+    The desk has one flag a target: what somebody set for a reason of their own is taken back with
+    the last alarm of that target, too.
     """
 
     def __init__(self, ledger: Ledger, shop: Shop) -> None:
