@@ -73,7 +73,7 @@ class FulfilmentHouse(made.ChannelHouse):
         self.store = store
         self.service = Fulfilment(
             store, desk, lambda _: None, self.doors.take_in, self.doors.sku_of,
-            self.doors.recipient_of,
+            self.doors.recipient_of, self.doors.kept_back,
         )  # fmt: skip
 
     def kill(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.channels.bulk import Bulk, Scope, ask_bulk
 from tidegate.channels.fulfilment.parcels import Asked
 from tidegate.channels.fulfilment.plan import WAREHOUSES_MAX, Rule, Share, Site, plan
 from tidegate.channels.fulfilment.ports import NotDone, NotThere
@@ -19,6 +20,7 @@ assert spec.loader is not None
 made = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(made)
 House = made.FulfilmentHouse
+order = made.order
 
 EAST, WEST = "310000", "510000"
 
@@ -205,3 +207,31 @@ def test_a_closed_warehouse_sends_nothing_and_unknown_names_are_refused(house: H
         put(house, f"w{number}")
     with pytest.raises(NotDone):
         put(house, "one more")
+
+
+def test_what_a_bulk_hold_keeps_back_is_given_to_no_warehouse_and_to_be_stopped(
+    house: House,
+) -> None:
+    two(house)
+    house.intake.take([order("1"), order("2")])
+    house.gate.turn(made.NOW_MS)
+    house.journal.turn()
+    for number in ("1", "2"):
+        house.service.parcels.make(number, [Asked("tmall", number, 0, 1)])
+    assert house.service.release("1").state == "sourced"
+    ask_bulk(house.ledger, "hold", "night", Scope(), "ann", made.NOW_MS)
+    while Bulk(house.ledger, house.asking, {}).turn():
+        pass
+    assert house.service.release("2").reason == "kept_back"
+    assert house.service.parcels.get("2").state == "waiting"
+    assert [part.parcel for part in house.service.parcels.to_stop()] == ["1"]
+    back = house.service.sourcing.refuse("1", "east")  # the warehouse has stopped it
+    assert (back.state, back.reason, back.warehouse) == ("released", "kept_back", "")
+    later(house)
+    assert house.service.parcels.get("1").state == "released"
+    ask_bulk(house.ledger, "release", "morning", Scope(), "ann", made.NOW_MS)
+    while Bulk(house.ledger, house.asking, {}).turn():
+        pass
+    later(house)
+    assert [house.service.parcels.get(name).state for name in "12"] == ["sourced", "sourced"]
+    assert house.service.parcels.to_stop() == []

@@ -63,6 +63,11 @@ class LedgerDoors:
         row = self._ledger.one("SELECT recipient FROM orders WHERE key = ?", (key,))
         return bytes(row[0]) if row else b""
 
+    def kept_back(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Which of these orders a bulk hold or a person keeps back."""
+        statement = "SELECT key FROM orders WHERE keep = 1 AND key IN"
+        return {bytes(key) for (key,) in self._ledger.of_many(statement, keys)}
+
 
 class RunningFulfilment:
     """A shop's workflows at work, with a thread for what time brings."""
@@ -79,7 +84,7 @@ class RunningFulfilment:
         doors = LedgerDoors(ledger, self._desk, Asking(self._desk, self._pause), connected)
         self.service = Fulfilment(
             open_store(shop.paths.fulfilment), self._desk, self._pause, doors.take_in,
-            doors.sku_of, doors.recipient_of,
+            doors.sku_of, doors.recipient_of, doors.kept_back,
         )  # fmt: skip
         self._loop: Loop | None = None
 

@@ -29,6 +29,7 @@ from tidegate.channels.fulfilment.parcel_store import (
 )
 from tidegate.channels.fulfilment.ports import (
     FulfilmentShop,
+    KeptBack,
     NotDone,
     NotThere,
     OrderNow,
@@ -46,6 +47,7 @@ WAITS = (  # what time, money or stock may settle; everything else a person does
     "payment_not_confirmed", "incident_open", "alarm_raised", "stock_short_at_release",
     "gift_not_released",
 )  # fmt: skip
+LET_GO = ("released", "shipped")
 UNRELEASED = ("committed", "on_hold", "pre_held")
 
 
@@ -63,9 +65,15 @@ class Parcels:
     """One shop's parcels. Called by one thread at a time."""
 
     def __init__(
-        self, store: Ledger, shop: FulfilmentShop, once: Once, recipient_of: RecipientOf
+        self,
+        store: Ledger,
+        shop: FulfilmentShop,
+        once: Once,
+        recipient_of: RecipientOf,
+        kept_back: KeptBack,
     ) -> None:
-        """`recipient_of`: the hash that a channel's feed gave for an order."""
+        """`recipient_of`: the hash that a feed gave; `kept_back`: what a bulk hold keeps."""
+        self._kept_back = kept_back
         self._store = store
         self.rows = ParcelStore(store)
         self._shop = shop
@@ -180,8 +188,7 @@ class Parcels:
         if self.get(parcel.id).state == "cancelled":
             return self.get(parcel.id)
         keys = list(dict.fromkeys(p.key for p in parts if out[p.place] < p.quantity))
-        gifts = {part.key for part in parts if part.gift}
-        return self._ask_releases(parcel, keys, orders, gifts)
+        return self._ask_releases(parcel, parts, keys, orders)
 
     def _cancelled(self, parcel: Parcel, part: Part, now: OrderNow | None) -> int:
         """Units of a part that are not there any more: cancelled, or gone with other parcels."""
@@ -193,13 +200,15 @@ class Parcels:
     def _ask_releases(
         self,
         parcel: Parcel,
+        parts: Sequence[Part],
         keys: Sequence[bytes],
         orders: dict[bytes, OrderNow | None],
-        gifts: set[bytes],
     ) -> Parcel:
         """A gift is released with its parent, by `gifts`: it is waited for here."""
         states = {key: now.state for key in keys if (now := orders[key]) is not None}
-        asked = [key for key in keys if states[key] in UNRELEASED and key not in gifts]
+        gifts = {part.key for part in parts if part.gift}
+        kept = self._kept(parts)
+        asked = [key for key in keys if states[key] in UNRELEASED and key not in gifts | kept]
         reasons = self._once.operate([
             Wish(f"parcel {parcel.id} release {key.hex()} {parcel.attempt}", key_of(key), RELEASE)
             for key in asked
@@ -207,6 +216,7 @@ class Parcels:
         refused = {key: words(reason) for key, reason in zip(asked, reasons, strict=True) if reason}
         refused |= {key: "gift_not_released" for key in keys
                     if key in gifts and states[key] in UNRELEASED}  # fmt: skip
+        refused |= {key: "kept_back" for key in keys if key in kept}
         with self._store.writing() as connection:
             for key in keys:
                 connection.execute("UPDATE parcel_part SET reason = ? WHERE parcel = ? AND key = ?",
@@ -214,6 +224,20 @@ class Parcels:
             write(connection, parcel.id, state="waiting" if refused else "released",
                   reason=next(iter(refused.values()), ""))  # fmt: skip
         return self.get(parcel.id)
+
+    def _kept(self, parts: Sequence[Part]) -> set[bytes]:
+        """Which of these orders a person keeps back, their gifts with them."""
+        whose = {p.key: key_bytes(self._shop.order_key(p.channel, p.number)) for p in parts}
+        kept = self._kept_back(list(dict.fromkeys(whose.values())))
+        return {key for key, order in whose.items() if order in kept}
+
+    def may_leave(self, parcel: Parcel) -> bool:
+        """Whether all its orders are still released, and nobody keeps one back."""
+        parts = [part for part in self.rows.parts(parcel.id) if part.left]
+        orders = self._orders(parts)
+        return not self._kept(parts) and all(
+            now is not None and now.state in LET_GO for now in orders.values()
+        )
 
     # -- ship ------------------------------------------------------------------------------------
 
@@ -304,21 +328,30 @@ class Parcels:
 
     def _may_go(self, parcel: Parcel) -> bool:
         """Whether a person has let go meanwhile what kept it back."""
-        orders = self._orders([part for part in self.rows.parts(parcel.id) if part.reason])
-        return all(now is None or now.state not in UNRELEASED for now in orders.values())
+        parts = [part for part in self.rows.parts(parcel.id) if part.reason]
+        orders = self._orders(parts)
+        return not self._kept(parts) and all(
+            now is None or now.state not in UNRELEASED or parcel.reason == "kept_back"
+            for now in orders.values()
+        )
 
     def to_stop(self) -> list[Part]:
-        """Parts on their way of which something was cancelled since: to be stopped."""
+        """Parts on their way that were cancelled or held since: the warehouse is to stop them."""
         parcels = self.rows.rows(
             "state IN ('released', 'sourced') ORDER BY made_ms LIMIT ?", STOPPED_MAX
         )
         parts = {parcel: self.rows.parts(parcel.id) for parcel in parcels}
-        orders = self._orders([part for some in parts.values() for part in some])
+        every = [part for some in parts.values() for part in some]
+        orders, kept = self._orders(every), self._kept(every)
+        kept |= {key for key, now in orders.items() if now and now.state in UNRELEASED}
         return [
             part
             for parcel, some in parts.items()
             for part in some
-            if part.left and self._cancelled(parcel, part, orders[part.key]) > part.taken_out
+            if part.left
+            and (
+                part.key in kept or self._cancelled(parcel, part, orders[part.key]) > part.taken_out
+            )
         ]
 
     def get(self, parcel_id: str) -> Parcel:

@@ -79,6 +79,7 @@ class FulfilmentShop(Shop, Protocol):
 
 TakeIn = Callable[[str, Sequence[FeedOrder], Sequence[Malformed]], Taken]
 ItemSku = Callable[[str, str], str]  # channel and item code -> SKU code, "" = not mapped
+KeptBack = Callable[[Sequence[bytes]], set[bytes]]  # which orders a person keeps back
 RecipientOf = Callable[[bytes], bytes]  # an order's key -> its recipient's hash, b"" = not known
 
 

@@ -14,7 +14,13 @@ from tidegate.channels.fulfilment.gifts import Gifts
 from tidegate.channels.fulfilment.once import Once
 from tidegate.channels.fulfilment.parcel_store import Parcel
 from tidegate.channels.fulfilment.parcels import Parcels
-from tidegate.channels.fulfilment.ports import FulfilmentShop, ItemSku, RecipientOf, TakeIn
+from tidegate.channels.fulfilment.ports import (
+    FulfilmentShop,
+    ItemSku,
+    KeptBack,
+    RecipientOf,
+    TakeIn,
+)
 from tidegate.channels.fulfilment.presale import Presales
 from tidegate.channels.fulfilment.presale_facts import PresaleFacts
 from tidegate.channels.fulfilment.returns import Returns
@@ -38,6 +44,7 @@ class Fulfilment:
         take_in: TakeIn,
         sku_of: ItemSku,
         recipient_of: RecipientOf,
+        kept_back: KeptBack,
     ) -> None:
         self._store = store
         self._shop = shop
@@ -47,9 +54,9 @@ class Fulfilment:
         self.presales = Presales(store, shop, self._once)
         self.presale_facts = PresaleFacts(store, take_in)
         self.gifts = Gifts(store, shop, self._once, sku_of)
-        self.parcels = Parcels(store, shop, self._once, recipient_of)
+        self.parcels = Parcels(store, shop, self._once, recipient_of, kept_back)
         self.warehouses = Warehouses(store, shop)
-        self.sourcing = Sourced(store, shop, self.warehouses)
+        self.sourcing = Sourced(store, shop, self.warehouses, self.parcels.may_leave)
         self.returns = Returns(store, shop, self._once)
 
     def do(self, work: Callable[["Fulfilment"], T]) -> T:

@@ -5,6 +5,7 @@ left out and the parcel is sourced again. Never: the desk is asked, or its decis
 """
 
 import json
+from collections.abc import Callable
 
 from tidegate.channels.fulfilment import warehouses as wh
 from tidegate.channels.fulfilment.parcel_store import (
@@ -29,7 +30,15 @@ AGAIN_MS = 30_000
 class Sourced:
     """One shop's sourcing. Called by one thread at a time."""
 
-    def __init__(self, store: Ledger, shop: FulfilmentShop, warehouses: wh.Warehouses) -> None:
+    def __init__(
+        self,
+        store: Ledger,
+        shop: FulfilmentShop,
+        warehouses: wh.Warehouses,
+        may_leave: Callable[[Parcel], bool],
+    ) -> None:
+        """`may_leave`: whether a parcel's orders are still released."""
+        self._may_leave = may_leave
         self._store = store
         self._rows = ParcelStore(store)
         self._shop = shop
@@ -44,6 +53,9 @@ class Sourced:
             return parcel
         if parcel.state != "released":
             raise NotDone("wrong_state", f"this parcel is {parcel.state}, not released")
+        if not self._may_leave(parcel):
+            self._rows.set(parcel_id, reason="kept_back")
+            return self._get(parcel_id)
         parts = [part for part in self._rows.parts(parcel_id) if part.left]
         demand = demand_of(parts)
         excluded = json.loads(parcel.excluded)
@@ -94,7 +106,9 @@ class Sourced:
         if not self._warehouses.listed():
             return 0
         fresh = self._rows.rows(
-            "state = 'released' AND reason <> 'unsourced' ORDER BY made_ms LIMIT ?", LOOKED_AT
+            "state = 'released' AND reason NOT IN ('unsourced', 'kept_back')"
+            " ORDER BY made_ms LIMIT ?",
+            LOOKED_AT,
         )
         found = sum(self.source(parcel.id).state != "released" for parcel in fresh)
         if now_ms < self._next_again_ms:
@@ -102,7 +116,8 @@ class Sourced:
         self._next_again_ms = now_ms + AGAIN_MS
         vain = self._round.take(
             lambda after, size: self._rows.rows(
-                "state = 'released' AND reason = 'unsourced' AND id > ? ORDER BY id LIMIT ?",
+                "state = 'released' AND reason IN ('unsourced', 'kept_back') AND id > ?"
+                " ORDER BY id LIMIT ?",
                 after, size,
             ),
             lambda parcel: parcel.id,
@@ -113,6 +128,8 @@ class Sourced:
 
     def _may_have(self, parcel: Parcel) -> bool:
         """Not asked in vain, and recorded, a second time while nothing has changed."""
+        if not self._may_leave(parcel):
+            return False
         demand = demand_of([p for p in self._rows.parts(parcel.id) if p.left])
         excluded = json.loads(parcel.excluded)
         sites = self._warehouses.sites(parcel.region, excluded, list(demand))
