@@ -237,8 +237,8 @@ def test_a_platforms_workbook_is_shadowed_and_checked_before_it_begins(
     window = ("2036-11-10 20:00:00", "2036-11-11 23:59:59")
     sheet = workbook(tmp_path / "报名.xlsx", ("88001", "双11", "JUICE-15", *window, 8, 500))
     refused = house.run("promotion", "shadow", sheet, "--channel", "tmall")
-    assert refused.code == 1
-    assert "'8' may be what is paid or what is taken off" in refused.err
+    assert refused.code == 2
+    assert "line 2: discount: '8' may be what is paid or what is taken off" in refused.err
     unit = ("--discount-unit", "zhe")
     said = house.did("promotion", "shadow", sheet, "--channel", "tmall", *unit)
     assert said.out.splitlines()[:2] == [

@@ -86,6 +86,7 @@ def test_a_sheet_with_anything_wrong_keeps_nothing(house: House, sku: str) -> No
         answer = house.ask("POST", TMALL, sheet([good, sku, *window, "9折", ""], wrong))
         problems = house.assert_problem(answer, 422, "unprocessable")["problems"]
         assert problems[0]["place"] == place
+        assert problems[0].get("line") == (3 if place == ["discount"] else None)
         assert why in problems[0]["why"]
     assert house.ask("GET", f"{SHOP}/drafts").json() == before
     by_unit = sheet([good, sku, *window, "8", ""], discount_unit="zhe")
@@ -107,3 +108,11 @@ def test_a_sheet_takes_the_place_of_no_other_draft(house: House, sku: str) -> No
     other = f"{SHOP}/shadows/no-such"
     house.assert_problem(house.ask("POST", other, sheet(row)), 404, "not_found")
     house.assert_problem(house.ask("GET", other), 404, "not_found")
+
+
+def test_of_very_many_problems_the_first_are_told(house: House) -> None:
+    rows = [["T", "A", "2026-12-12", "2026-12-13", "8", ""]] * 5_000
+    answer = house.ask("POST", TMALL, sheet(*rows))
+    document = house.assert_problem(answer, 422, "unprocessable")
+    assert [one["line"] for one in document["problems"]] == list(range(2, 202))
+    assert "and 4980 more" in document["detail"]

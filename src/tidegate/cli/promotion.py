@@ -5,14 +5,15 @@ another approves (`tidegate exception approve`), each with a reason.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from tidegate.cli._client import WrongUsage, new_id
+from tidegate.cli._client import Refused, WrongUsage, new_id
 from tidegate.cli._command import Caller, shop_call, shop_command
 from tidegate.cli._fields import Code, Note, yuan
 from tidegate.cli._pairs import counts_by_code
@@ -21,6 +22,7 @@ from tidegate.cli._times import local_time, span_s
 from tidegate.cli.exception import proposal_text
 from tidegate.cli.guard import check_lines, check_text
 from tidegate.pricing.guard.answers import EXIT_CODES
+from tidegate.pricing.problems import Problem
 from tidegate.pricing.publishing import Checked
 
 app = typer.Typer(help="Promotions: drafts, checks, publishing 促销发布.", no_args_is_help=True)
@@ -85,7 +87,8 @@ def shadow(
         "discount_unit": discount_unit,
         "money_unit": money_unit,
     }
-    kept = caller.send("POST", caller.path("shadows", channel), body, has_id=False)
+    with malformed(caller), told_by_the_server():
+        kept = caller.send("POST", caller.path("shadows", channel), body, has_id=False)
     done = msgspec.convert(kept["checked"], Checked)
     lines = [
         f"{len(kept['codes'])} promotions shadowed at {channel}: {', '.join(kept['codes'][:10])}",
@@ -93,6 +96,26 @@ def shadow(
     ]
     caller.show(kept, "\n".join(lines))
     raise typer.Exit(EXIT_CODES[done.verdict])
+
+
+@contextmanager
+def told_by_the_server() -> Iterator[None]:
+    """Turn the server's refusal of malformed promotions into Malformed, line by line."""
+    try:
+        yield
+    except Refused as refused:
+        problems = refused.problem.get("problems")
+        if not isinstance(problems, list):
+            raise
+        raise Malformed("\n".join(problem_text(one) for one in problems)) from None
+
+
+def problem_text(told: dict[str, Any]) -> str:
+    """One problem of an answer, as a file's own problems are written."""
+    problem = Problem(
+        told["promotion"], tuple(told["place"]), told["why"], told["mend"], told.get("line", 0)
+    )
+    return str(problem)
 
 
 def named_columns(given: Sequence[str]) -> dict[str, str]:
@@ -127,7 +150,8 @@ def expected(
 @shop_call
 def check(caller: Caller, code: Code) -> None:
     """Ask the guard about a draft. Ends with 0 proved, 1 below the floor, 2 unknown."""
-    found = caller.send("POST", caller.path("drafts", code, "check"), {})
+    with malformed(caller), told_by_the_server():
+        found = caller.send("POST", caller.path("drafts", code, "check"), {})
     done = msgspec.convert(found["checked"], Checked)
     caller.show(found, f"{check_text(done, caller.language)}\n  digest {found['digest']}")
     raise typer.Exit(EXIT_CODES[done.verdict])

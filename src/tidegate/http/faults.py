@@ -37,6 +37,8 @@ from tidegate.watch.watch_file import WatchUnavailable
 _RETRY_SOON_S = 1.0
 _RETRY_LATER_S = 5.0
 
+PROBLEMS_TOLD = 200  # of one file; the detail says how many more there are
+
 _log = structlog.get_logger("tidegate.http")
 
 
@@ -77,8 +79,8 @@ def publishing_problem(error: BaseException) -> Problem | None:
     if isinstance(error, PromotionsRefused):
         problems = [
             {"promotion": one.promotion, "place": [str(part) for part in one.path],
-             "why": one.why, "mend": one.mend}
-            for one in error.problems
+             "why": one.why, "mend": one.mend} | ({"line": one.line} if one.line else {})
+            for one in error.problems[:PROBLEMS_TOLD]
         ]  # fmt: skip
         return Problem(UNPROCESSABLE, str(error), figures={"problems": problems})
     if isinstance(error, DraftsUnavailable):
