@@ -22,7 +22,9 @@ from tidegate.channels.capabilities import capabilities_of
 from tidegate.channels.feed_order import FeedOrder
 from tidegate.channels.feeds import Feed, FeedTerms
 from tidegate.channels.intake import Intake
+from tidegate.channels.order_rows import fact_rows
 from tidegate.channels.outbox import Outbox
+from tidegate.channels.sales import Sale, SaleIntake
 from tidegate.channels.stock_out import StockOut, put_offers
 from tidegate.journal.follow import BATCH
 from tidegate.record import entry as en
@@ -110,7 +112,7 @@ class Night:
         self.house = made.ChannelHouse(folder, units=0)
         self.received = Counter(STOCK)
         self.now_ms = NOW_MS
-        self.kills = self.bulks = 0
+        self.kills = self.bulks = self.sales = 0
         self.late: list[tuple[str, FeedOrder]] = []  # pushes that come later, in any order
         self.markets = {name: self._market(name) for name in STOCK}
         self.stores = Stores(seed, 0.1, 0.1)
@@ -219,6 +221,8 @@ class Night:
         self.random.shuffle(self.late)
         pushed, self.late = self.late[:3], self.late[3:]
         for name, order in pushed:
+            if order.status in ("unpaid", "paid") and self.random.random() < 0.5:
+                self.sell(name, order)
             self.intakes[name].take([order, order])
         names = list(STOCK)
         self.random.shuffle(names)
@@ -236,6 +240,17 @@ class Night:
             box.turn()
         for name in names:
             self.outs[name].turn(self.now_ms)
+
+    def sell(self, name: str, order: FeedOrder) -> None:
+        """An application pushes it as a sale, before or after the feed tells of it."""
+        shop = self.house.shop
+        key = shop.order_key(name, order.number)
+        number = shop.channel_number(name)
+        rows = fact_rows(order, key, number, [shop.sku_number("A")], [0], (0, 0, 0, 0), 0)
+        sale = Sale(name, order.number, key, order.placed_at, rows)
+        self.sales += 1
+        answers = SaleIntake(self.intakes[name]).take([sale, sale])
+        assert {answer.reason for answer in answers} == {0}, "it is never other content"
 
     def pass_ms(self, milliseconds: int) -> None:
         self.now_ms += milliseconds
@@ -334,14 +349,15 @@ def test_the_nights_reach_what_they_are_for(folder: Path) -> None:
                                                   .pools["mall"]) > 0  # fmt: skip
         seen["kills"] += night.kills
         seen["bulks"] += night.bulks
+        seen["sales"] += night.sales
         seen["released"] += states["released"]
         seen["held"] += states["on_hold"]
         seen["closed"] += states["closed"]
         seen["refused"] += sum(market.refusals for market in night.markets.values())
         seen["flags"] += len(night.house.orders("flags", where="flags <> ''"))
         night.house.close()
-    assert [name for name in ("debts", "kills", "bulks", "released", "held", "closed", "refused",
-                              "flags") if not seen[name]] == []  # fmt: skip
+    names = ("debts", "kills", "bulks", "sales", "released", "held", "closed", "refused", "flags")
+    assert [name for name in names if not seen[name]] == []
 
 
 def test_canary_a_gate_that_lets_everything_pass_is_convicted(folder: Path) -> None:
