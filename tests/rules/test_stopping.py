@@ -95,6 +95,18 @@ def test_a_cap_leaves_the_rest_of_a_sku_as_it_is(tmp_path: Path) -> None:
     scene(tmp_path, play)
 
 
+def test_a_cap_that_is_asked_again_after_a_price_changed_takes_effect(tmp_path: Path) -> None:
+    async def play(house: House) -> None:
+        action = Action("b", "cap", "sku", "A", "why")
+        await house.stopping.open(action)
+        changed = f.PutSku("A", 2_000, 500, quantity_max=9, quantity_min=2, safety_stock=3)
+        assert (await house.desks.say(changed)).reason == 0
+        assert await house.stopping.open(action) == InForce(True, False, 1, 1)
+        assert int(house.desk.machine.state.skus[0]["list_price_fen"]) == 2_000
+
+    scene(tmp_path, play)
+
+
 def test_by_way_of_a_trickle_a_sku_is_as_it_was(tmp_path: Path) -> None:
     async def play(house: House) -> None:
         stopping = house.stopping

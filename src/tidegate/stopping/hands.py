@@ -5,6 +5,7 @@ counts once. Never decides what is to be stopped, and keeps nothing.
 """
 
 import asyncio
+import hashlib
 from typing import Any, Protocol
 
 import msgspec
@@ -26,6 +27,7 @@ from tidegate.watch.breaker import (
 )
 
 NOTE_MAX = 200
+LETTERS = "bcdfghjkmnpqrstvwxz"  # no digit: an id must not look like a telephone number
 TRICKLE_ORDERS = 6  # a minute, of a promotion that is half open
 CODE_CHARS = 48  # of the promotion's code: what is put behind it must still fit
 Bounds = tuple[int, int]
@@ -76,9 +78,8 @@ class Hands:
         Raises NothingToStop where the desk refuses, and what the desk raises.
         """
         for number, command in enumerate(self._commands(action, bounds)):
-            answer = await self._desk.command(
-                command, f"{action.id}-{number}", action.actor, action.approver
-            )
+            name = f"{action.id}-{number}{content_letters(command)}"
+            answer = await self._desk.command(command, name, action.actor, action.approver)
             if answer.reason != Reason.ACCEPTED:
                 raise NothingToStop(REASON_TEXTS[Reason(answer.reason)].english)
 
@@ -135,6 +136,18 @@ class Hands:
             },
         )
         return msgspec.structs.replace(as_it_is, quantity_min=bounds[0], quantity_max=bounds[1])
+
+
+def content_letters(command: f.Command) -> str:
+    """What makes an id of a command's own content, where it repeats what may have changed since.
+
+    A SKU is put as it is, but for its bounds: asked again after its price changed it is another
+    command, and under the old id the desk would refuse it.
+    """
+    if not isinstance(command, f.PutSku):
+        return ""
+    digest = hashlib.blake2b(f.encode(command), digest_size=8).digest()
+    return "-" + "".join(LETTERS[byte % len(LETTERS)] for byte in digest)
 
 
 def trickle_code(promotion: str) -> str:
