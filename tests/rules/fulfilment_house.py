@@ -55,7 +55,7 @@ class FulfilmentHouse(made.ChannelHouse):
         super().open()
         desk = DeskFulfilment(self.house.desk, self.tokens.exchanged, self.loop)
         self.desk_now: Callable[[Sequence[tuple[int, int]]], list[OrderNow | None]] = desk.orders
-        self.totals = desk.totals
+        self.totals, self.floors = desk.totals, desk.floors
         for name in ("operate", "place_rows", "command"):
             setattr(desk, name, self._mortal(getattr(desk, name)))
         store = open_store(self.store_path)
