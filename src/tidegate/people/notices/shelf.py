@@ -26,6 +26,7 @@ from tidegate.people.stream import Event, PeopleStream, Place, Recorded, token_o
 
 PUBLISHED = "notice.published"
 SERVED = "notice.served"
+RENDERED_MAX = 64
 SHELF = "notices"  # the subject of decisions about them
 
 
@@ -67,6 +68,7 @@ class Notices:
         self._versions: dict[str, list[Published]] = {}
         self._purposes: dict[str, PurposeInForce] = {}
         self._generations: dict[str, int] = {}
+        self._rendered: dict[tuple[str, int, str, str], str] = {}  # shown a thousand times an hour
         self._served: dict[tuple[int, str], tuple[int, Place]] = {}
 
     # -- looking ---------------------------------------------------------------------------------
@@ -219,7 +221,14 @@ class Notices:
     def rendered(self, published: Published, language: Language, form: Form) -> str:
         """A version as people read it."""
         notice, version, digest = published[:3]
-        return render(notice, version, digest, language, form, self.sensitive)
+        key = (digest, version, language, form)
+        text = self._rendered.get(key)
+        if text is None:
+            text = render(notice, version, digest, language, form, self.sensitive)
+            if len(self._rendered) >= RENDERED_MAX:
+                self._rendered.clear()
+            self._rendered[key] = text
+        return text
 
     # -- folding ---------------------------------------------------------------------------------
 
