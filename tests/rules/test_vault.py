@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tidegate.journal.protocol import StoreFull
 from tidegate.people.vault.events import FieldsRead, FieldsStored, PersonFound, PersonShredded
-from tidegate.people.vault.parts import Asking, VaultRefused
+from tidegate.people.vault.parts import Asking, VaultInterrupted, VaultRefused
 from tidegate.people.vault.root_key import RootKeyUnusable
 from tidegate.people.vault.writing import NewValue
 from tidegate.testing.vault_house import ANN, ANNS, BOB, DAY, DAY_MS, OPERATOR, ORDER, House
@@ -419,6 +420,47 @@ def test_a_replacement_that_was_cut_off_loses_nothing(
     house.vault.erasing.erase_fields(OPERATOR, ANN, ["name"], "asked_for")
     assert "name" not in [held.name for held in house.vault.reading.held(ANN)]
     assert house.vault.parts.keys.key(ANN, 1, 1) is None
+
+
+@pytest.mark.parametrize("step", ["add", "drop"])
+def test_whoever_was_not_entered_in_the_index_is_found_after_a_restart(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    parts = house.vault.parts
+    values = [NewValue("phone", "13700001111", ORDER)]
+    with monkeypatch.context() as patched:
+
+        def cut_off(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr(type(parts.index), step, cut_off)
+        who = 7 if step == "add" else BOB  # somebody new, or another number of Bob's
+        with pytest.raises(KeyboardInterrupt):
+            house.vault.writing.store(OPERATOR, who, values)
+        with pytest.raises(VaultInterrupted, match="cut off"):
+            house.vault.writing.store(OPERATOR, ANN, values)
+        assert house.vault.reading.read(TO_DELIVER, ANN, ["phone"]) == {"phone": "138****5678"}
+        for file in (parts.keys, parts.cells, parts.index):
+            file.close()
+        parts.stream.close()
+    house.open()
+    assert house.vault.reading.find(TO_DELIVER, "phone", "13700001111") == who
+    assert house.vault.reading.find(TO_DELIVER, "phone", "13812345678") == ANN
+    old = house.vault.parts.index.bits_of("phone", "8613987654321", 18)
+    assert house.vault.parts.index.candidates("phone", old) == ([BOB] if step == "add" else [])
+
+
+def test_a_full_disk_interrupts_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise StoreFull(1, 2)
+
+    values = [NewValue("phone", "13700001111", ORDER)]
+    with monkeypatch.context() as patched:
+        patched.setattr(type(house.vault.parts.stream), "append", full)
+        with pytest.raises(StoreFull):
+            house.vault.writing.store(OPERATOR, 7, values)
+    house.vault.writing.store(OPERATOR, 7, values)
+    assert house.vault.reading.find(TO_DELIVER, "phone", "13700001111") == 7
 
 
 def test_events_name_nobody(house: House) -> None:

@@ -8,7 +8,7 @@ from tidegate.people.duties.documents import DocumentIncomplete
 from tidegate.people.duties.store import DutyRefused
 from tidegate.people.rights.desk import RightsRefused
 from tidegate.people.rights.places import PlaceFailed
-from tidegate.people.vault.parts import VaultRefused
+from tidegate.people.vault.parts import VaultInterrupted, VaultRefused
 
 _MISSING = ("unknown_request", "not_held")
 _RETRY_S = 60.0
@@ -23,6 +23,8 @@ def vault_problem(error: BaseException) -> Problem | None:
     if isinstance(error, RightsRefused):
         kind = NOT_FOUND if error.reason in _MISSING else UNPROCESSABLE
         return Problem(kind, str(error), figures={"why": error.reason})
+    if isinstance(error, VaultInterrupted):
+        return Problem(UNREADY, str(error), retry_after_s=_RETRY_S)
     if isinstance(error, PlaceFailed):
         return Problem(UNREADY, f"nothing was ended: {error}", retry_after_s=_RETRY_S)
     if isinstance(error, DocumentIncomplete | DutyRefused):

@@ -60,11 +60,12 @@ class BlindIndex(VaultFile):
         whole = hmac.new(field_key.digest(), spelling.encode("utf-8", "surrogatepass"), sha256)
         return int.from_bytes(whole.digest()[:4], "big") >> (BITS_MAX - bits)
 
-    def add(self, entries: Sequence[Entry]) -> None:
-        """Durable when this returns; one that is there stays as it is."""
+    def add(self, entries: Sequence[Entry], seq: int = 0) -> None:
+        """Durable when this returns, with how far the index is; one that is there stays."""
         rows = [(one.field, one.bits, stored(one.person), one.data_class) for one in entries]
         with self.changing() as connection:
             connection.executemany("INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?)", rows)
+            applied(connection, seq)
 
     def candidates(self, field: str, bits: int) -> list[int]:
         """Everybody who shares an entry."""

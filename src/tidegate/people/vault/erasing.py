@@ -71,7 +71,7 @@ class Erasing:
         the keys. Asks no statute: `erase` does.
         """
         numbers = tuple(sorted(self._parts.register.data_classes[name] for name in data_classes))
-        with self._parts.turn:
+        with self._parts.changing():
             return self._shred(actor, person, numbers, why, identity)
 
     def _shred(
@@ -105,7 +105,7 @@ class Erasing:
     def erase(self, actor: int, person: int, why: str, identity: Identity = NOBODY) -> Erased:
         """Destroy everything of a person but what a statute asks to keep, which is only kept."""
         parts = self._parts
-        with parts.turn:
+        with parts.changing():
             cells = parts.cells.of(person)
             kept = {cell: self._kept_of(cell) for cell in cells}
             keeping = {cell.data_class for cell, found in kept.items() if found}
@@ -130,7 +130,7 @@ class Erasing:
     def erase_fields(self, actor: int, person: int, names: Collection[str], why: str) -> Erased:
         """Destroy these values (`phone`, `address:home`) and leave the others as they are."""
         parts = self._parts
-        with parts.turn:
+        with parts.changing():
             cells = parts.cells.of(person)
             kept = {cell: self._kept_of(cell) for cell in cells if cell.name in names}
             stays = {
@@ -169,7 +169,7 @@ class Erasing:
         persons = parts.cells.due(today, DUE_PERSONS)
         values = 0
         for person in persons:
-            with parts.turn:
+            with parts.changing():
                 cells = parts.cells.of(person)
                 running = {cell: PurposeEnds.of(cell.purposes).running(today) for cell in cells}
                 touched = {

@@ -4,11 +4,13 @@ A refusal is put on record before it is raised. Nothing here hands out a value.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import NamedTuple
 
+from tidegate.journal.protocol import StoreFull
 from tidegate.people.filter import find
 from tidegate.people.gate_port import Allow, Gate
 from tidegate.people.vault.blind_index import BlindIndex
@@ -43,6 +45,17 @@ class Asking(NamedTuple):
     ticket: str = ""
 
 
+class VaultInterrupted(Exception):
+    """A change was cut off by a fault: the vault is read on, and changed when it was reopened."""
+
+
+@dataclass
+class Health:
+    """What cut a change off; "" while nothing did."""
+
+    fault: str = ""
+
+
 @dataclass(frozen=True)
 class VaultParts:
     """One shop's vault, opened."""
@@ -60,6 +73,27 @@ class VaultParts:
     is_assessed: Callable[[str], bool]
     random_bytes: Callable[[int], bytes] = os.urandom
     turn: RLock = field(default_factory=RLock)  # writers and erasers, one at a time
+    health: Health = field(default_factory=Health)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """One change at a time. One that a fault cuts off is finished when the vault is opened.
+
+        Until then there are no others: files note how far they are by the order of changes.
+        Raises VaultInterrupted.
+        """
+        with self.turn:
+            if self.health.fault:
+                raise VaultInterrupted(
+                    f"a change was cut off ({self.health.fault}): restart, and it is finished"
+                )
+            try:
+                yield
+            except (VaultRefused, VaultInterrupted, StoreFull):
+                raise  # nothing was begun
+            except BaseException as fault:
+                self.health.fault = type(fault).__name__
+                raise
 
     # -- sealing ---------------------------------------------------------------------------------
 

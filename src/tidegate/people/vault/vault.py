@@ -14,7 +14,7 @@ from tidegate.people.gate_port import Gate
 from tidegate.people.vault.blind_index import BlindIndex
 from tidegate.people.vault.cells import CellStore
 from tidegate.people.vault.erasing import Erasing
-from tidegate.people.vault.events import PersonShredded
+from tidegate.people.vault.events import FieldsStored, KeyReplaced, PersonShredded
 from tidegate.people.vault.key_store import SHOP_ITSELF, KeyStore
 from tidegate.people.vault.parts import VaultParts
 from tidegate.people.vault.reading import Reading
@@ -115,10 +115,16 @@ def _caught_up(folder: Path, parts: VaultParts) -> Vault:
     writing = Writing(parts)
     writing.mend()
     graves = (parts.keys, parts.cells, parts.index)
+    behind = [
+        int(recorded.event.person, 16)
+        for recorded in parts.stream.after(parts.index.applied_seq)
+        if isinstance(recorded.event, FieldsStored | KeyReplaced)
+    ]
     if (folder / RESTORED_FILE).exists():
         done = catch_up_after_restore(graves, parts.stream, parts.log)
     else:
         done = catch_up(graves, parts.stream, parts.log)
+    writing.reindex(behind)
     erasing = Erasing(parts, writing)
     erasing.clear()
     buried = tuple(one.tombstone for one in done if isinstance(one.tombstone, PersonShredded))

@@ -6,7 +6,7 @@ This module never hands out a value.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tidegate.people.filter import find
@@ -22,6 +22,7 @@ from tidegate.people.vault.events import (
 from tidegate.people.vault.parts import Asking, VaultParts
 from tidegate.people.vault.reading import spelled
 from tidegate.people.vault.register import PurposeEnds
+from tidegate.people.vault.sealing import Tampered
 from tidegate.people.vault.tombstones import Ordered
 
 VALUE_CHARS_MAX = 4096
@@ -61,15 +62,15 @@ class Writing:
             asking = Asking(actor, name, ticket=ticket)
             parts.purpose_for(asking, person, frozenset(fields))
             evidence.append(parts.ask_gate(asking, person, frozenset(fields)))
-        with parts.turn:
-            parts.stream.append(
+        with parts.changing():
+            seq = parts.stream.append(
                 FieldsStored(
                     parts.now_ms(), token_text(actor), token_text(person),
                     tuple(sorted({one.field for one in values})), tuple(sorted(wanted)),
                     tuple(evidence),
                 )
             )  # fmt: skip
-            self._put(actor, person, values)
+            self._put(actor, person, values, seq)
 
     def _require_sound(self, actor: int, person: int, values: Sequence[NewValue]) -> None:
         parts = self._parts
@@ -99,7 +100,7 @@ class Writing:
                     f"{one.field}: keep the platform's handle or ciphertext, not the plain value",
                 )  # fmt: skip
 
-    def _put(self, actor: int, person: int, values: Sequence[NewValue]) -> None:
+    def _put(self, actor: int, person: int, values: Sequence[NewValue], seq: int) -> None:
         parts = self._parts
         there = {(cell.field, cell.item): cell for cell in parts.cells.of(person)}
         by_class: dict[int, list[NewValue]] = {}
@@ -118,7 +119,7 @@ class Writing:
             else:
                 number, key = parts.keys.key_to_store_with(person, data_class)
                 parts.cells.add([self._cell(person, one, data_class, number, key) for one in group])
-                self._index(person, group)
+        self._index(person, values, seq)
 
     def rewrite(
         self,
@@ -132,7 +133,7 @@ class Writing:
     ) -> None:
         """Only these values of a class stay, under a new key; the keys before it are destroyed.
 
-        Call it inside `parts.turn`. Cut off anywhere, `mend` finishes it.
+        Call it inside `parts.changing()`. Cut off anywhere, `mend` finishes it.
         """
         parts = self._parts
         plain = [(cell, ends, parts.plain(cell)) for cell, ends in kept.items()]
@@ -158,11 +159,8 @@ class Writing:
         parts.cells.clear_log()
         if changed:
             parts.index.drop(person, changed)
-            self._index(person, [
-                *added,
-                *(NewValue(cell.field, value, ()) for cell, _, value in plain
-                  if cell.field in changed),
-            ])  # fmt: skip
+            same = [NewValue(cell.field, value, ()) for cell, _, value in plain]
+            self._index(person, [*added, *(one for one in same if one.field in changed)], seq)
 
     def _cell(
         self, person: int, one: NewValue, data_class: int, key_number: int, key: bytes
@@ -176,7 +174,8 @@ class Writing:
         )
         return parts.sealed(empty, key, one.value)
 
-    def _index(self, person: int, values: Sequence[NewValue]) -> None:
+    def _index(self, person: int, values: Sequence[NewValue], seq: int) -> None:
+        """Enter values, and note in the same transaction that the index is as far as `seq`."""
         entries: list[Entry] = []
         for one in values:
             rule = self._parts.register.fields[one.field]
@@ -185,8 +184,24 @@ class Writing:
                 bits = self._parts.index.bits_of(one.field, spelling, rule.index_bits)
                 data_class = self._parts.register.class_of(one.field)
                 entries.append(Entry(one.field, bits, person, data_class))
-        if entries:
-            self._parts.index.add(entries)
+        self._parts.index.add(entries, seq)
+
+    def reindex(self, persons: Iterable[int]) -> None:
+        """Make the entries of these persons anew from their values: a crash may have lost some."""
+        parts = self._parts
+        for person in sorted(set(persons)):
+            values = []
+            is_only_kept = parts.cells.restriction(person) is not None
+            for cell in parts.cells.of(person):
+                rule = parts.register.fields.get(cell.field)
+                if rule is None or not rule.index_bits or is_only_kept:
+                    continue
+                try:
+                    values.append(NewValue(cell.field, parts.plain(cell), ()))
+                except Tampered:
+                    continue  # reading it says so
+            parts.index.drop(person)
+            self._index(person, values, 0)
 
     def mend(self) -> int:
         """Finish replacements that a crash cut off; how many those were. Before `catch_up`."""
@@ -216,7 +231,7 @@ class Writing:
     def restrict(self, actor: int, person: int, why: str) -> None:
         """Only keep a person's data from now on (Art. 44, 47)."""
         parts = self._parts
-        with parts.turn:
+        with parts.changing():
             now_ms = parts.now_ms()
             parts.stream.append(
                 ProcessingRestricted(now_ms, token_text(actor), token_text(person), why)
@@ -226,7 +241,7 @@ class Writing:
     def lift(self, actor: int, person: int, why: str) -> None:
         """Use a person's data again as before."""
         parts = self._parts
-        with parts.turn:
+        with parts.changing():
             parts.stream.append(
                 RestrictionLifted(parts.now_ms(), token_text(actor), token_text(person), why)
             )
