@@ -4,12 +4,16 @@ Always in the raw files, their logs included, with many others beside who stay.
 """
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tidegate.people.vault.blind_index import BlindIndex, Entry
 from tidegate.people.vault.events import PersonShredded
 from tidegate.people.vault.key_store import KeyStore
 from tidegate.people.vault.root_key import FileRootKey
+from tidegate.people.vault.sealing import WRAPPED_BYTES
 
 PERSONS = 6_000
 CLASSES = (1, 2, 3)
@@ -24,7 +28,28 @@ def tombstone(person: int) -> PersonShredded:
     return PersonShredded(1, "0", f"{person:016x}", (), "asked_for")
 
 
-def test_destroyed_keys_are_nowhere_in_the_file_and_the_others_are_whole(tmp_path: Path) -> None:
+class WideRoot:
+    """Another way of wrapping, as a key management service has it: longer, and its own names."""
+
+    name = "wide"
+
+    def __init__(self, drawn: Callable[[int], bytes]) -> None:
+        self._drawn = drawn
+        self._inner = FileRootKey(bytes(32), drawn)
+
+    def wrap(self, key: bytes, bound: bytes) -> bytes:
+        """220 bytes, the wrapped key first."""
+        return self._inner.wrap(key, bound) + self._drawn(220 - WRAPPED_BYTES)
+
+    def unwrap(self, wrapped: bytes, bound: bytes) -> bytes:
+        """The key again."""
+        return self._inner.unwrap(wrapped[:WRAPPED_BYTES], bound)
+
+
+@pytest.mark.parametrize("is_wide", [False, True], ids=["file", "service"])
+def test_destroyed_keys_are_nowhere_in_the_file_and_the_others_are_whole(
+    tmp_path: Path, *, is_wide: bool
+) -> None:
     numbers = itertools.count(1)
 
     def drawn(count: int) -> bytes:
@@ -33,7 +58,8 @@ def test_destroyed_keys_are_nowhere_in_the_file_and_the_others_are_whole(tmp_pat
         )[:count]
 
     path = tmp_path / "vault-keys.db"
-    keys = KeyStore(path, "tea", FileRootKey(bytes(32), drawn), drawn)
+    root = WideRoot(drawn) if is_wide else FileRootKey(bytes(32), drawn)
+    keys = KeyStore(path, "tea", root, drawn)
     persons = [(index * 0x9E3779B97F4A7C15) % 2**64 for index in range(1, PERSONS)]
     for at in range(0, len(persons), 500):  # pages fill and split in many transactions
         keys.keys_to_store_with(
