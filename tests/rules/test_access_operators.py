@@ -12,7 +12,9 @@ from tidegate.access.roles import (
     ADMIN,
     APPROVE,
     CATALOGUE_WRITE,
+    CONSENT_WRITE,
     MACHINE_SCOPES,
+    MESSAGES_WRITE,
     ORDERS_READ,
     ORDERS_WRITE,
     PAUSE_WRITE,
@@ -40,6 +42,8 @@ DOING = {
     RULES_WRITE,
     PAUSE_WRITE,
     RELEASE_WRITE,
+    CONSENT_WRITE,
+    MESSAGES_WRITE,
 }
 
 
@@ -61,7 +65,7 @@ def operators(store: AccessStore) -> Operators:
         (Role.VIEWER, set()),
         (Role.OPERATOR, DOING),
         (Role.APPROVER, {APPROVE, PAUSE_WRITE}),
-        (Role.PRIVACY_OFFICER, {PRIVACY}),
+        (Role.PRIVACY_OFFICER, {PRIVACY, CONSENT_WRITE, MESSAGES_WRITE}),
         (Role.ADMINISTRATOR, {ADMIN}),
     ],
 )
