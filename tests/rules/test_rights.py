@@ -240,12 +240,21 @@ def test_a_place_that_fails_keeps_the_request_open_and_it_is_done_again(
 
 def test_files_that_people_exchange_lose_the_person_and_nobody_else(rights: RightsHouse) -> None:
     sheet = rights.exports / "orders.csv"
-    sheet.write_bytes("T-1,安湖静波,13812345678\nT-2,王,13987654321\n".encode("gb18030"))
+    sheet.write_bytes(
+        "T-1,安湖静波,13812345678\nT-2,王,13987654321\nT-3,安湖静波,13500000000\n".encode("gb18030")
+    )
     packed = rights.exports / "orders.bin"
     packed.write_bytes(b"\0ann-of-the-lake\0")
     rights.desk.delete(OPERATOR, rights.identified(ANN, "delete").id)
-    assert sheet.read_bytes().decode("gb18030") == "T-1,****,****\nT-2,王,13987654321\n"
+    assert sheet.read_bytes().decode("gb18030") == (
+        "T-1,****,****\nT-2,王,13987654321\nT-3,安湖静波,13500000000\n"  # another of that name
+    )
     assert not packed.exists()
+
+
+def test_a_product_of_the_same_name_keeps_nobody_s_request_open(rights: RightsHouse) -> None:
+    (rights.logs / "catalogue.db").write_text("安湖静波商行 rice wine, 安湖静波")
+    assert rights.desk.delete(OPERATOR, rights.identified(ANN, "delete").id).state == "done"
 
 
 def test_the_certificate_names_places_laws_and_both_last_days(rights: RightsHouse) -> None:

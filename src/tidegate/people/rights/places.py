@@ -20,6 +20,17 @@ class Subject:
     values: Mapping[str, str] = field(default_factory=dict)
     identity_tokens: Sequence[int] = ()
     identity_hashes: Sequence[bytes] = ()
+    shared: frozenset[str] = frozenset()  # names of values that others may have too: people's names
+
+    @property
+    def own_values(self) -> list[str]:
+        """Values that point to them alone: what files are searched for."""
+        return [value for name, value in self.values.items() if name not in self.shared]
+
+    @property
+    def shared_values(self) -> list[str]:
+        """Values that count only where one of their own stands beside them."""
+        return [value for name, value in self.values.items() if name in self.shared]
 
     def __repr__(self) -> str:
         return f"Subject({self.person:016x})"

@@ -19,7 +19,8 @@ from tidegate.storage.sqlite_schema import sync_directory
 
 SEARCH_BYTES_MIN = 6  # shorter is found everywhere by chance
 READ_BYTES = 1 << 22
-TEXT_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xml", ".html", ".md"}
+LINE_SUFFIXES = {".csv", ".tsv", ".txt", ".jsonl", ".ndjson"}  # a record a line
+TEXT_SUFFIXES = LINE_SUFFIXES | {".json", ".xml", ".html", ".md"}
 
 
 class IdentityPlace:
@@ -64,7 +65,10 @@ def subject_of(
             except IdentityMalformed:
                 continue  # the door refused it as well: it was never exchanged
     tokens = [token for token in identity.known_tokens(hashes) if token] if hashes else []
-    return Subject(person, values, tokens, hashes)
+    shared = frozenset(
+        name for name in values if register.fields[name.partition(":")[0]].mask == "name"
+    )
+    return Subject(person, values, tokens, hashes, shared)
 
 
 def spellings(values: Sequence[str]) -> tuple[list[bytes], int]:
@@ -104,16 +108,17 @@ class FilesPlace:
     def erase(self, subject: Subject, why: str) -> Outcome:  # noqa: ARG002  the stream says why
         """Put stars in the place of the values in text files; delete other files whole."""
         hits = list(self._hits(subject))
-        patterns, _ = spellings(list(subject.values.values()))
+        own, _ = spellings(subject.own_values)
+        shared, _ = spellings(subject.shared_values)
         for path in hits:
             try:
-                _redact(path, patterns)
+                _redact(path, own, shared)
             except OSError as error:
                 raise PlaceFailed(f"{path.name} in {self.name}: {error.strerror}") from error
         return Outcome(self.name, len(hits), len(hits))
 
     def _hits(self, subject: Subject) -> Iterator[Path]:
-        patterns, _ = spellings(list(subject.values.values()))
+        patterns, _ = spellings(subject.own_values)
         for folder in self._folders():
             if folder.is_dir():
                 for path in sorted(folder.rglob("*")):
@@ -130,7 +135,7 @@ class TokensOnlyPlace:
 
     def find(self, subject: Subject) -> list[Found]:
         """Files that hold a plain value, which none should."""
-        patterns, _ = spellings(list(subject.values.values()))
+        patterns, _ = spellings(subject.own_values)
         count = sum(1 for path in self._files() if path.is_file() and _has(path, patterns))
         return [Found("files with a plain value", count)] if count else []
 
@@ -177,17 +182,25 @@ def _found_in(pieces: Iterator[bytes], patterns: Sequence[bytes]) -> bool:
     return False
 
 
-def _redact(path: Path, patterns: Sequence[bytes]) -> None:
+def _redact(path: Path, own: Sequence[bytes], shared: Sequence[bytes]) -> None:
     if path.suffix not in TEXT_SUFFIXES:
         wipe(path)
         sync_directory(path.parent)
         return
     content = path.read_bytes()
-    for pattern in sorted(patterns, key=len, reverse=True):
-        content = content.replace(pattern, b"****")
+    # Others may have the same name: it goes where something of their own stands beside it.
+    records = content.splitlines(keepends=True) if path.suffix in LINE_SUFFIXES else [content]
     making = path.with_name(path.name + ".making")
-    making.write_bytes(content)
+    making.write_bytes(b"".join(_starred(record, own, shared) for record in records))
     making.chmod(path.stat().st_mode & 0o777)
     wipe(path)
     making.rename(path)
     sync_directory(path.parent)
+
+
+def _starred(record: bytes, own: Sequence[bytes], shared: Sequence[bytes]) -> bytes:
+    if not any(pattern in record for pattern in own):
+        return record
+    for pattern in sorted((*own, *shared), key=len, reverse=True):
+        record = record.replace(pattern, b"****")
+    return record
