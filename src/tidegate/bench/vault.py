@@ -1,8 +1,9 @@
 """What a reading of the vault costs with a million persons in it: gate, cells, keys, unsealing.
 
 Always the parts that serve a shop, on SQLite files in the bench's folder, and persons drawn at
-random for each reading. The sync of the access record is measured apart, on a journal of its own:
-the readings that are timed put their record into a journal in memory.
+random for each reading; the best of three windows counts, the worst is printed, and the processor
+time of single readings beside them, which says what others' load did. The sync of the access record
+is measured apart, on a journal of its own: timed readings put their record into one in memory.
 """
 
 import random
@@ -27,6 +28,7 @@ from tidegate.people.vault.tombstones import TombstoneLog
 PERSONS = 1_000_000
 QUICK_PERSONS = 20_000
 BATCH = 10_000
+WINDOWS = 3  # filling takes a minute: the best of three is taken of windows, not of rounds
 NOW_MS = 1_795_500_000_000
 DAY = NOW_MS // 86_400_000
 CONTACT = 2
@@ -61,7 +63,11 @@ def run(context: Context) -> Round:
     reading, draw = Reading(parts), random.Random(context.seed)
     # A quick round has its own names: its figures are of another size and meet no target.
     name = f"vault.quick_{persons}" if context.quick else "vault.read"
-    spent_us = readings_us(reading, tokens, draw, context.seconds)
+    windows = [readings_us(reading, tokens, draw, context.seconds) for _ in range(WINDOWS)]
+    spent_us = min(windows, key=lambda spent: quantile(spent, 99))
+    processor_us = own_us(reading, tokens, draw, context.seconds)
+    result.add("vault.own.p99_ms", quantile(processor_us, 99) / 1000, "ms")
+    result.add("vault.worst.p99_ms", max(quantile(one, 99) for one in windows) / 1000, "ms")
     result.add(f"{name}.p99_ms", quantile(spent_us, 99) / 1000, "ms", LOWER)
     result.add(f"{name}.median_us", quantile(spent_us, 50), "us", LOWER)
     result.add(f"{name}.persons", persons, "")
@@ -128,6 +134,20 @@ def readings_us(
         values = reading.read(ASKING, person, ("phone",), whole=True)
         spent_us.append((time.perf_counter() - started_s) * 1e6)
         assert len(values["phone"]) == 11
+    return spent_us
+
+
+def own_us(
+    reading: Reading, tokens: Sequence[int], draw: random.Random, seconds: float
+) -> list[float]:
+    """What single readings took of the processor: without waiting for it, or for the disk."""
+    spent_us: list[float] = []
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s:
+        person = draw.choice(tokens)
+        started_s = time.thread_time()
+        reading.read(ASKING, person, ("phone",), whole=True)
+        spent_us.append((time.thread_time() - started_s) * 1e6)
     return spent_us
 
 
