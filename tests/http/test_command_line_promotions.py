@@ -85,8 +85,10 @@ def test_a_wrong_cost_does_not_prove_that_nights_discount(tmp_path: Path) -> Non
     assert said.exit_code == 1
     assert said.stdout.splitlines()[:2] == [
         "BELOW THE COLLAR, which counts as below the floor 低于价格护栏",
-        "  1 × JUICE-15: JUICE-15 leaves 10.01, its collar against the list price is 78.00; "
-        "by MIDNIGHT",
+        (
+            "  1 × JUICE-15: JUICE-15 leaves 10.01, its collar against the list price is 78.00; "
+            "by MIDNIGHT"
+        ),
     ]
     assert ran("guard", "check", file(tmp_path, cheap), "--collar-bp", "0").exit_code == 0
 

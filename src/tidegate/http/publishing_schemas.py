@@ -111,7 +111,7 @@ class ShadowSheet(Body, frozen=True):
     header: Row
     rows: Annotated[list[Row], Meta(max_length=ROWS_MAX)]
     lines: Annotated[list[Annotated[int, Meta(ge=1, le=INT32_MAX)]], Meta(max_length=ROWS_MAX)] = []  # noqa: RUF012 -- msgspec makes each its own
-    columns: Annotated[dict[Cell, Cell], Meta(max_length=SHEET_COLUMNS_MAX)] = {}  # noqa: RUF012
+    columns: Annotated[dict[Cell, Cell], Meta(max_length=SHEET_COLUMNS_MAX)] = {}  # noqa: RUF012 -- msgspec makes each its own
     discount_unit: Unit = ""
     money_unit: Unit = ""
     id: Id | None = None
