@@ -359,7 +359,7 @@ def options_of(command: Command) -> set[str]:
 
 def test_every_command_that_asks_a_server_takes_the_same_options_and_no_key() -> None:
     asking = {name: options_of(c) for name, c in COMMANDS.items() if "--server" in options_of(c)}
-    assert len(asking) == 47
+    assert len(asking) == 128
     shared = {"--server", "--key-file", "--json"}
     assert {name for name, options in asking.items() if not shared <= options} == set()
     assert {n for n, o in asking.items() if "--shop" not in o} == {

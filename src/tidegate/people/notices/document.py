@@ -18,7 +18,7 @@ ID_PATTERN = r"^[a-z][a-z0-9_.\-]{0,63}$"
 
 Language = Literal["zh-CN", "en"]
 Words = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
-Name = Annotated[str, Meta(pattern=ID_PATTERN)]
+Name = Annotated[str, Meta(max_length=64, pattern=ID_PATTERN)]
 Basis = Literal["consent", "contract", "duty", "emergency", "news", "published", "other_law"]
 Act = Literal["use", "share", "publish", "abroad"]
 Minute = Annotated[int, Meta(ge=0, le=1440)]
