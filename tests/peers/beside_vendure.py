@@ -42,7 +42,7 @@ STOCK_BY_SKU = dict.fromkeys(SERVED, SERVED_STOCK) | dict.fromkeys(
 )  # fmt: skip
 PRICE_FEN, FLOOR_FEN = 1_000, 500
 COMMAND_ID_HI, ACTOR = 0x7E5D_0000, 0xAC70_0001
-SETTLE_S = 60.0
+SETTLE_S = 150.0  # an order whose hand-over nobody answered for waits half a minute
 UNSETTLED = "(state IN ('asked', 'recorded') OR state = 'released' AND push <> 'pushed')"
 
 

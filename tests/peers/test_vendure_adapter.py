@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from vendure_shop import USER, Buyer, VendureShop
+from vendure_shop import USER, Buyer, VendureShop, until
 
 from tidegate.channels.adapters import vendure_orders
 from tidegate.channels.adapters.vendure import Vendure
@@ -33,7 +33,7 @@ def adapter(vendure: VendureShop) -> Vendure:
 
 
 def adapter_as(vendure: VendureShop, user: str, password: str) -> Vendure:
-    return Vendure(vendure.address, lambda: Credentials(user, password), now_ms)
+    return Vendure(vendure.address, lambda: Credentials(user, password), now_ms, settled_s=0)
 
 
 def told(adapter: Vendure, code: str) -> FeedOrder:
@@ -131,6 +131,35 @@ def test_a_frozen_vendure_leaves_everything_unknown(vendure: VendureShop) -> Non
             adapter.warehouse.read(["n1"])
     finally:
         vendure.thaw()
+
+
+def test_an_order_that_was_handed_over_without_an_answer_is_not_handed_over_twice(
+    vendure: VendureShop,
+) -> None:
+    codes = [Buyer(vendure, f"lost{n}").buy(vendure.put_variant(f"lost{n}", 5)) for n in range(2)]
+    who = Credentials(USER, vendure.password)
+    adapter = Vendure(vendure.address, lambda: who, now_ms, settled_s=1.0)
+    adapter.warehouse.push(["none"])
+    adapter.stock._session._timeout_s = 0.3
+    vendure.freeze()
+    assert adapter.warehouse.push(codes[:1]) == ["unknown"]
+    vendure.thaw()
+    adapter.stock._session._timeout_s = 10.0
+    with pytest.raises(Unanswered, match="answered for less than 1 s: not known yet"):
+        adapter.warehouse.read(codes[1:])  # one that nobody has asked about: who knows
+    assert adapter.warehouse.intercept(codes[1:]) == ["unknown"]
+    until(lambda: is_told(adapter, codes[1]), "settled")
+    if adapter.warehouse.read(codes[:1]) == ["absent"]:  # the lost question may have been heard
+        assert adapter.warehouse.push(codes[:1]) == ["done"]
+    assert adapter.warehouse.push(codes[:1]) == ["done"]
+    assert vendure.handed_over("lost0") == 1
+
+
+def is_told(adapter: Vendure, code: str) -> bool:
+    try:
+        return adapter.warehouse.read([code]) == ["absent"]
+    except Unanswered:
+        return False
 
 
 def test_a_change_that_is_refused_does_not_take_others_with_it(

@@ -67,7 +67,8 @@ class RealMarket:
     def off_shelf(self) -> set[str]:
         found = self._shop.sql(
             'SELECT sku FROM product_variant WHERE NOT enabled AND "deletedAt" IS NULL'
-        )
+            " AND sku = ANY(%s)", list(ITEMS),
+        )  # fmt: skip
         return {sku for (sku,) in found}
 
 

@@ -14,6 +14,8 @@ from tidegate.channels.adapters.vendure_prices import VendurePrices
 from tidegate.channels.adapters.vendure_session import TIMEOUT_S, Credentials, Session
 from tidegate.channels.adapters.vendure_stock import Shelves, VendureStock
 
+SETTLED_S = 30.0
+
 
 class Vendure:
     """Orders, stock, warehouse, prices and closing of one Vendure channel."""
@@ -24,12 +26,13 @@ class Vendure:
         credentials: Callable[[], Credentials],
         now_ms: Callable[[], int],
         timeout_s: float = TIMEOUT_S,
+        settled_s: float = SETTLED_S,
     ) -> None:
         """`address`: https://host[:port][/prefix], without /admin-api. Raises ValueError."""
         session, heard = Session(address, credentials, timeout_s), Heard()
         shelves = Shelves(session)
         self.orders = VendureOrders(session, heard, now_ms)
         self.stock = VendureStock(session, shelves, OnTheWay(session, heard, now_ms))
-        self.warehouse = VendureWarehouse(session, shelves)
+        self.warehouse = VendureWarehouse(session, shelves, settled_s)
         self.prices = VendurePrices(session)
         self.closer = VendureCloser(session)

@@ -2,8 +2,9 @@
 
     released -> fulfilment, Pending      held -> its fulfilment is Cancelled      gone -> Shipped
 
-Always: an order that has a living fulfilment gets no second one; stock on hand is raised together
-with the threshold, so the shelf stays where it is. Never: a fulfilment that was shipped is undone.
+Always: an order that has a living fulfilment, or may be about to, gets no second one; stock on hand
+is raised together with the threshold, so the shelf stays where it is. Never: a fulfilment that was
+shipped is undone.
 """
 
 from collections.abc import Callable, Sequence
@@ -117,9 +118,11 @@ class MoveAnswer(msgspec.Struct, frozen=True, rename="camel"):
 class VendureWarehouse:
     """Fulfilments, as a warehouse. Called from the gate's thread."""
 
-    def __init__(self, session: Session, shelves: Shelves) -> None:
+    def __init__(self, session: Session, shelves: Shelves, settled_s: float) -> None:
+        """`settled_s`: a question that was given up is over when Vendure has answered so long."""
         self._session = session
         self._shelves = shelves
+        self._settled_s = settled_s
 
     def push(self, numbers: Sequence[str]) -> list[Taken]:
         """A fulfilment for each order; after a silence the rest is unknown."""
@@ -136,6 +139,9 @@ class VendureWarehouse:
             part = numbers[at : at + PIECE_MAX]
             standing = self._standing(part)
             found += [standing[n].at if n in standing else "absent" for n in part]
+        if {"absent", "held"} & set(found) and not self._is_settled():
+            wait = f"{self._settled_s:g} s"
+            raise Unanswered(f"Vendure has answered for less than {wait}: not known yet")
         return found
 
     def switch_audit(self, *, on: bool) -> None:
@@ -216,4 +222,8 @@ class VendureWarehouse:
                     return "refused"
                 if answer.transition_fulfillment_to_state.kind != "Fulfillment":
                     return "too_late"
-        return "done"
+        return "done" if self._is_settled() else "unknown"
+
+    def _is_settled(self) -> bool:
+        """Whether no fulfilment that was asked for can still appear."""
+        return self._session.answered_for_s() >= self._settled_s

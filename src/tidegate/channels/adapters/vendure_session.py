@@ -135,6 +135,7 @@ class Session:
         self._lock = threading.Lock()
         self._identity: dict[str, str] = {}  # headers of the session, empty = none
         self._not_before_s = 0.0
+        self._answers_since_s: float | None = None
         self.server_now_ms = 0  # what Vendure's clock showed with the last answer
 
     def ask(self, question: str, kind: type[T], **variables: object) -> T:
@@ -149,6 +150,14 @@ class Session:
             code = answer.errors[0].code or "no code"
             raise RefusedOutside(f"Vendure refused ({code})")
         return _decoded(answer.data, kind)
+
+    def answered_for_s(self) -> float:
+        """How long it has answered every question: what it was asked before that is over by then.
+
+        A question that we gave up, also before we were started, may still be at work over there.
+        """
+        since_s = self._answers_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     # -- the session -----------------------------------------------------------------------------
 
@@ -199,13 +208,18 @@ class Session:
             found = connection.getresponse()
             answer = found.read(ANSWER_BYTES_MAX + 1)
         except TimeoutError:
+            self._answers_since_s = None
             raise Unanswered(f"Vendure did not answer within {self._timeout_s:g} s") from None
         except (OSError, http.client.HTTPException) as error:
+            self._answers_since_s = None
             raise Unanswered(f"Vendure: {type(error).__name__}") from None
         finally:
             connection.close()
         if found.status not in (OK, BAD_REQUEST) or len(answer) > ANSWER_BYTES_MAX:
+            self._answers_since_s = None
             raise Unanswered(f"Vendure answered {found.status}")
+        if self._answers_since_s is None:
+            self._answers_since_s = time.monotonic()
         self.server_now_ms = _moment_ms(found.headers.get("Date"))
         return Received(found.status, found.headers, answer)
 
