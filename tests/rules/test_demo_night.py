@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tidegate.demo.crowd import PRODUCTS, make_crowd
 from tidegate.demo.night import FLOOR_MS
 from tidegate.demo.shops import approved_units
+from tidegate.demo.watch_act import POLL_S, WatchFigures, told
 
 SCALE = 0.005
 SEED = 20211026
@@ -55,6 +57,21 @@ def test_the_guard_refused_the_wrong_discount_before_the_night(
     assert f"refused in {guard['seconds']:.1f} s: 6 of 6 products" in played[0]  # type: ignore[index]
     for line in guard["receipt"]:  # type: ignore[index]
         assert f"│ {line}" in played[0]
+
+
+def test_the_watch_stopped_every_shop_that_only_it_could_stop(
+    played: tuple[str, dict[str, object]],
+) -> None:
+    watch = msgspec.convert(played[1]["watch"], WatchFigures)
+    assert watch.faults() == []
+    for stop in (watch.paced, watch.fast, watch.pushed, watch.polled):
+        assert "below half the usual price" in stop.sentence
+    assert watch.polled.delay_ms >= POLL_S * 1000 > watch.polled.ours_ms
+    assert watch.silent.after_s == pytest.approx(33 * 60, rel=0.1)
+    for english, chinese in told(watch):
+        assert f"{english} · {chinese}" in played[0]
+    own = played[1]["verdict"]["own"]  # type: ignore[index]
+    assert "shop_paused" not in json.dumps(own)  # what was announced is not the watch's business
 
 
 def test_the_whole_crowd_was_answered(played: tuple[str, dict[str, object]]) -> None:

@@ -4,6 +4,7 @@ Always holds: the server is a process of its own, reached only by its command li
 gone when this returns or raises. Never here: a judgement; the judge is another process.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -260,7 +261,7 @@ class Night:
             fast = act.fast(fleet.answers)
             found = WatchFigures(
                 paced=paced, fast=fast, pushed=act.pushed(), polled=act.polled(),
-                silent=act.silent(),
+                silent=act.silent(), load=os.getloadavg()[0], cores=os.cpu_count() or 1,
             )  # fmt: skip
         for english, chinese in told(found):
             self.stage.say(f"          {english}", chinese)
