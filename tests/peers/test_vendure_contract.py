@@ -35,7 +35,7 @@ def now_ms() -> int:
 @pytest.fixture(scope="module")
 def adapter(vendure: VendureShop) -> Vendure:
     vendure.put_administrator(USER, PASSWORD, PERMISSIONS.split(", "))
-    return Vendure(vendure.address, lambda: Credentials(USER, PASSWORD), now_ms, settled_s=0)
+    return Vendure(vendure.address, lambda: Credentials(USER, PASSWORD), now_ms, 5.0, settled_s=0)
 
 
 @pytest.fixture
