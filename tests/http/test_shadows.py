@@ -7,14 +7,16 @@ import pytest
 House = Any  # conftest.py has the class
 
 SHOP = "/v1/shops/own"
-TMALL = f"{SHOP}/shadows/tmall"
+SHELF = "shelf"  # a channel of these tests alone: what others shadow elsewhere is not among it
+TMALL = f"{SHOP}/shadows/{SHELF}"
 HOUR_MS = 3_600_000
 HEAD = ["活动编号", "商家编码", "开始时间", "结束时间", "折扣", "活动价(元)"]
 
 
 @pytest.fixture
 def sku(house: House) -> str:
-    """A SKU at 260 yuan with a floor of 90."""
+    """A SKU at 260 yuan with a floor of 90; the channel is there."""
+    house.done("PUT", f"{SHOP}/channels/{SHELF}", {"kind": "marketplace"})
     return str(house.new_sku(100, list_price_fen=26_000, cost_floor_fen=9_000))
 
 
@@ -36,7 +38,7 @@ def test_a_sheet_is_kept_checked_and_told_as_prices_to_expect(house: House, sku:
         [code, sku, "2026-12-12 00:00:00", "2026-12-12 01:59:59", "", "129"],
     )
     kept = house.done("POST", TMALL, sheet(*rows))
-    assert (kept["channel"], kept["codes"]) == ("tmall", [code, f"{code}.2"])
+    assert (kept["channel"], kept["codes"]) == (SHELF, [code, f"{code}.2"])
     assert kept["checked"]["verdict"] == "proved"
     assert kept["checked"]["lowest"] == {sku: 12_900}
     found = house.ask("GET", TMALL).json()
@@ -54,7 +56,7 @@ def test_a_sheet_is_kept_checked_and_told_as_prices_to_expect(house: House, sku:
     assert [row["start_ms"] for row in ours[1:]] == [row["end_ms"] for row in ours[:-1]]
     assert {row["floor_fen"] for row in ours} == {9_000}
     # Nothing of it is priced here.
-    body = {"channel": "tmall", "lines": [{"sku": sku, "quantity": 1}]}
+    body = {"channel": SHELF, "lines": [{"sku": sku, "quantity": 1}]}
     quote = house.ask("POST", f"{SHOP}/quotes", body, key="operator").json()
     assert quote["priced"]["goods_fen"] == 26_000
     drop(house, kept["codes"])
@@ -69,7 +71,7 @@ def test_that_nights_slip_in_a_platforms_sheet_is_found_before_it_begins(
     assert kept["checked"]["verdict"] == "below_floor"
     assert kept["checked"]["counterexample"]["receivable_fen"] == 1_001
     draft = house.ask("GET", f"{SHOP}/drafts/{code}").json()
-    assert (draft["state"], draft["shadow_channel"]) == ("shadowed", "tmall")
+    assert (draft["state"], draft["shadow_channel"]) == ("shadowed", SHELF)
     drop(house, kept["codes"])
 
 
