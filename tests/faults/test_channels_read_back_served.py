@@ -145,6 +145,7 @@ def test_a_wrong_price_is_noticed_within_a_reading_and_keeps_orders_back(world: 
     world.until(lambda: not world.market.off_shelf, "on the shelf")
 
 
+@pytest.mark.long
 def test_a_promotion_s_start_is_read_back_within_a_minute(world: World) -> None:
     start_ms = time.time_ns() // 1_000_000 + 3_000
     promotion = {
@@ -171,6 +172,7 @@ def test_a_promotion_s_start_is_read_back_within_a_minute(world: World) -> None:
     world.until(lambda: ("first_order_differs", "P") in world.alarms(), "a first order is compared")
 
 
+@pytest.mark.long
 def test_units_come_back_from_the_channel(world: World) -> None:
     before = world.market.stock[SKU]
     asked = world.done(f"channels/{CHANNEL}/recalls", {"id": "back", "sku": SKU, "quantity": 5},
@@ -186,6 +188,7 @@ def test_units_come_back_from_the_channel(world: World) -> None:
     assert world.market.stock[SKU] == before - 5
 
 
+@pytest.mark.long
 def test_a_debt_is_closed_by_the_platform_and_the_feed_says_so(world: World) -> None:
     world.market.stock[SKU] = 100  # somebody types a wrong number over there
     number = world.bought(60)
